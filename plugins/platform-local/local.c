@@ -1,0 +1,156 @@
+/*
+ * local.c - the platform `local`: commands run on this machine, without containers.
+ *
+ * A workload is a working folder and the tree of processes below a supervisor, a small program of its own (see
+ * supervisor/). The plugin lives in a process with threads and secrets, which must not fork; it starts the supervisor
+ * with posix_spawn and asks it for everything else. The descriptors of a command's streams it has itself, so data
+ * flow without a middleman.
+ *
+ *   local.c      the platform          container.c  what is read of a pod template
+ *   workload.c   start, state, stop    message.c    talk between plugin and supervisor
+ *   exec.c       one command           processes.c, folder.c  ending and tidying up; also used by the supervisor
+ */
+#include "local.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/buffer.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+
+#define SUPERVISOR_NAME "platform-local-supervisor"
+#define CANCEL_CHECK_MS 200
+
+enum { PARAM_WORK_FOLDER, PARAM_COUNT };
+
+static const struct bo_param params[PARAM_COUNT] = {
+    [PARAM_WORK_FOLDER] = {.key = "workDir",
+                           .type = BO_TYPE_STRING,
+                           .description = "The folder in which each workload gets a fresh folder of its own, removed "
+                                          "at its end. Default: $TMPDIR, or /tmp."},
+};
+
+int platform_wait(const struct platform *platform, int fd, uint64_t deadline_ms, const char *what,
+                  struct bo_error *error) {
+  for (;;) {
+    uint64_t now_ms = bo_monotonic_ms();
+    struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = platform->cancel_fd, .events = POLLIN}};
+    uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
+    int ready = poll(fds, 2, left_ms < CANCEL_CHECK_MS ? (int)left_ms : CANCEL_CHECK_MS);
+    if (ready < 0 && errno != EINTR) return bo_error_errno(error, errno, "cannot wait for %s", what);
+    if (ready > 0 && fds[0].revents != 0) return BO_OK;
+    if ((ready > 0 && fds[1].revents != 0) || platform->host->cancelled(platform->host->context))
+      return bo_error_set(error, BO_CLASS_CANCELLED, ECANCELED, "cancelled while waiting for %s", what);
+    if (ready == 0 && left_ms == 0)
+      return bo_error_set(error, BO_CLASS_TIMEOUT, ETIMEDOUT, "%s took too long; is the machine overloaded?", what);
+  }
+}
+
+/* The supervisor's place is beside this very .so, and nothing can redirect it. */
+static char *find_supervisor(void) {
+  Dl_info info;
+  if (dladdr((const void *)params, &info) == 0 || info.dli_fname == NULL) return NULL;
+  char *path = realpath(info.dli_fname, NULL);
+  if (path == NULL) return NULL;
+  BO_CLEANUP_BUFFER struct bo_buffer buffer = BO_BUFFER_INIT;
+  (void)bo_buffer_printf(&buffer, "%.*s/" SUPERVISOR_NAME, (int)(strrchr(path, '/') - path), path);
+  free(path);
+  return buffer.failed ? NULL : bo_buffer_take(&buffer);
+}
+
+static void platform_close(void *context) {
+  struct platform *platform = context;
+  while (platform->workloads != NULL)
+    workload_close(platform->workloads);
+  if (platform->cancel_fd >= 0) (void)close(platform->cancel_fd);
+  (void)pthread_mutex_destroy(&platform->lock);
+  free(platform->work_folder);
+  free(platform->supervisor_path);
+  free(platform);
+}
+
+static int set_up(struct platform *platform, const struct bo_config *config, struct bo_error *error) {
+  const char *wanted = config != NULL && config->value_count > 0 ? config->values[PARAM_WORK_FOLDER].string : NULL;
+  const char *temporary = getenv("TMPDIR");
+  if (wanted != NULL && wanted[0] != '/')
+    return bo_error_set(error, BO_CLASS_CONFIG, 0, "workDir \"%s\" is not an absolute path", wanted);
+  if (wanted == NULL) wanted = temporary != NULL && temporary[0] == '/' ? temporary : "/tmp";
+  platform->work_folder = strdup(wanted);
+  platform->supervisor_path = find_supervisor();
+  if (platform->work_folder == NULL || platform->supervisor_path == NULL) return bo_error_no_memory(error);
+  struct stat status;
+  if (stat(wanted, &status) != 0 || !S_ISDIR(status.st_mode))
+    return bo_error_set(error, BO_CLASS_CONFIG, ENOTDIR,
+                        "there is no folder \"%s\" to make working folders in; create it, or set workDir", wanted);
+  if (access(platform->supervisor_path, X_OK) != 0)
+    return bo_error_errno(error, errno, "the program %s, which belongs beside the plugin, cannot be run; reinstall it",
+                          platform->supervisor_path);
+  platform->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return platform->cancel_fd >= 0 ? BO_OK : bo_error_errno(error, errno, "cannot make an eventfd");
+}
+
+static int platform_open(const struct bo_host *host, const struct bo_config *config, void **instance,
+                         struct bo_error *error) {
+  struct platform *platform = calloc(1, sizeof(*platform));
+  if (platform == NULL) return bo_error_no_memory(error);
+  platform->host = host;
+  platform->cancel_fd = -1;
+  (void)pthread_mutex_init(&platform->lock, NULL);
+  if (set_up(platform, config, error) != BO_OK) {
+    platform_close(platform);
+    return BO_ERROR;
+  }
+  *instance = platform;
+  return BO_OK;
+}
+
+static void platform_cancel(void *context) {
+  const struct platform *platform = context;
+  (void)eventfd_write(platform->cancel_fd, 1);
+}
+
+static const struct bo_platform_operations operations = {
+    .header = BO_HEADER(struct bo_platform_operations),
+    .open = platform_open,
+    .close = platform_close,
+    .cancel = platform_cancel,
+    .workload_start = workload_start,
+    .workload_state = workload_state,
+    .workload_stop = workload_stop,
+    .workload_close = workload_close,
+    .exec_open = exec_open,
+    .exec_read = exec_read,
+    .exec_write = exec_write,
+    .exec_close_stdin = exec_close_stdin,
+    .exec_wait = exec_wait,
+    .exec_cancel = exec_cancel,
+    .exec_close = exec_close,
+};
+
+static const struct bo_plugin plugin = {
+    .header = BO_HEADER(struct bo_plugin),
+    .kind = BO_KIND_PLATFORM,
+    .name = "local",
+    .version = BO_VERSION,
+    .license = "Apache-2.0",
+    .origin = "backup-operator",
+    .description = "Runs commands on this machine, each workload in a fresh folder with a clean environment",
+    .threads = 1,
+    .param_count = PARAM_COUNT,
+    .param_size = sizeof(struct bo_param),
+    .params = params,
+    .operations = &operations,
+};
+
+const struct bo_plugin *bo_plugin_init(const struct bo_host *host, struct bo_error *error) {
+  (void)host;
+  (void)error;
+  return &plugin;
+}

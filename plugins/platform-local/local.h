@@ -1,0 +1,65 @@
+/* local.h - the plugin's own objects: a platform has workloads, a workload has execs. */
+#ifndef BO_PLATFORM_LOCAL_LOCAL_H
+#define BO_PLATFORM_LOCAL_LOCAL_H
+
+#include <backup-operator/platform.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "container.h"
+
+/* Limits for things that take milliseconds unless the machine is in trouble. */
+#define START_TIMEOUT_MS 30000
+#define KILL_TIMEOUT_MS 30000
+
+struct workload;
+struct exec;
+
+struct platform {
+  const struct bo_host *host;
+  char *work_folder;     /* where working folders are made */
+  char *supervisor_path; /* the program beside the .so */
+  int cancel_fd;         /* an eventfd, readable for ever once cancelled */
+  pthread_mutex_t lock;  /* guards the list */
+  struct workload *workloads;
+};
+
+struct workload {
+  struct platform *platform;
+  struct workload *next;
+  char name[256];
+  char folder[PATH_MAX];
+  int control; /* to the supervisor; see message.h */
+  pid_t supervisor;
+  struct containers containers;
+  pthread_mutex_t lock; /* guards what follows */
+  struct exec *execs;
+  bool cleaned; /* after the supervisor's death: see workload_clean */
+};
+
+/* Waits until `fd` is readable (or its other side is gone). Fails when the deadline passes (`what` says for what) or
+ * the platform is cancelled. */
+int platform_wait(const struct platform *platform, int fd, uint64_t deadline_ms, const char *what,
+                  struct bo_error *error);
+
+int workload_start(void *platform, const struct bo_workload_spec *spec, void **workload, struct bo_error *error);
+int workload_state(void *workload, struct bo_workload_state *state, struct bo_error *error);
+int workload_stop(void *workload, uint32_t grace_ms, struct bo_error *error);
+void workload_close(void *workload);
+
+/* True when the supervisor is gone though nobody asked it to go. */
+bool workload_is_lost(const struct workload *workload);
+/* After the supervisor's unexpected end: kills what of the workload can be found and removes its folder. Any thread. */
+void workload_clean(struct workload *workload);
+
+int exec_open(void *workload, const struct bo_exec_spec *spec, void **exec, struct bo_error *error);
+int exec_read(void *exec, void *bytes, size_t capacity, size_t *size, struct bo_error *error);
+int exec_write(void *exec, const void *bytes, size_t size, struct bo_error *error);
+int exec_close_stdin(void *exec, struct bo_error *error);
+int exec_wait(void *exec, struct bo_exit *exit, struct bo_error *error);
+void exec_cancel(void *exec);
+void exec_close(void *exec);
+
+#endif
