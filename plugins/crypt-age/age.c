@@ -41,7 +41,7 @@ static const struct bo_param params[PARAM_COUNT] = {
                                .type = BO_TYPE_INTEGER,
                                .default_value = "20",
                                .minimum = 1,
-                               .maximum = 22,
+                               .maximum = AGE_WORK_FACTOR_LIMIT,
                                .description = "The most that a passphrase may cost: the key derivation uses 2^N KiB of "
                                               "memory, so 18 (what `age -p` writes) is 256 MiB and 20 is 1 GiB."},
 };

@@ -11,7 +11,8 @@
 
 #include "plugins/crypt-age/header.h"
 
-#define AGE_SSH_TAG_TEXT_SIZE 6 /* base64 of the first four bytes of SHA-256 over the public key */
+#define AGE_WORK_FACTOR_LIMIT 22 /* of scrypt: 4 GiB; the age command takes no more either */
+#define AGE_SSH_TAG_TEXT_SIZE 6  /* base64 of the first four bytes of SHA-256 over the public key */
 
 enum age_match {
   AGE_MATCH,    /* the file key was found */

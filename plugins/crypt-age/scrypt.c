@@ -69,11 +69,12 @@ static enum age_match unwrap(const struct age_key *key, const struct age_stanza 
     return AGE_BROKEN;
   }
   if (work_factor > key->work_factor_max) {
-    (void)bo_error_set(
-        error, BO_CLASS_UNSUPPORTED, 0,
-        "age header: its passphrase has the scrypt work factor %u (2^%u KiB of memory), over the limit of "
-        "%u; if you trust the file, raise workFactorMax",
-        work_factor, work_factor, key->work_factor_max);
+    bool ever = work_factor <= AGE_WORK_FACTOR_LIMIT;
+    (void)bo_error_set(error, BO_CLASS_UNSUPPORTED, 0,
+                       "age header: its passphrase has a scrypt work factor over %u, which needs more than %u MiB of "
+                       "memory%s",
+                       key->work_factor_max, (1u << key->work_factor_max) / 1024,
+                       ever ? "; if you trust the file, raise workFactorMax" : "");
     return AGE_BROKEN;
   }
   if (!scrypt(key, salt, work_factor, seal)) {
