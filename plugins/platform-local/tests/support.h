@@ -1,4 +1,4 @@
-/* support.h - for tests: the real plugin with its real supervisor, behind a host that remembers warnings. */
+/* support.h - for tests: the real plugin with its real supervisor, behind a fake host. */
 #ifndef BO_PLATFORM_LOCAL_TESTS_SUPPORT_H
 #define BO_PLATFORM_LOCAL_TESTS_SUPPORT_H
 
@@ -6,25 +6,21 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "core/base/clock.h"
 #include "core/base/io.h"
-#include "plugins/platform-local/processes.h"
+#include "tests/support/fake_host.h"
 #include "tests/support/unit.h"
 
 struct fixture {
-  struct bo_host host;
+  struct fake_host host;
   const struct bo_platform_operations *operations;
   void *platform;
   char folder[64]; /* workDir: whatever is left in it was forgotten */
-  char warnings[4096];
-  atomic_int cancelled;
 };
 
 /* Waits (at most 60 s) until the condition holds. */
@@ -34,42 +30,6 @@ struct fixture {
       (void)usleep(10000);                                        \
     ck_assert_msg(condition, "never came true: " #condition);     \
   } while (0)
-
-/* ---- the host ----------------------------------------------------------------------------------------------- */
-
-static inline void *host_alloc(void *context, size_t size) {
-  (void)context;
-  return malloc(size);
-}
-static inline void *host_realloc(void *context, void *memory, size_t size) {
-  (void)context;
-  return realloc(memory, size);
-}
-static inline void host_free(void *context, void *memory) {
-  (void)context;
-  free(memory);
-}
-static inline void host_log(void *context, int level, const char *text) {
-  struct fixture *fixture = context;
-  size_t used = strlen(fixture->warnings);
-  if (level >= BO_LOG_WARNING) (void)snprintf(fixture->warnings + used, sizeof(fixture->warnings) - used, "%s\n", text);
-}
-static inline int host_cancelled(void *context) {
-  return atomic_load(&((struct fixture *)context)->cancelled);
-}
-static inline int host_sleep(void *context, uint32_t milliseconds) {
-  (void)usleep(milliseconds * 1000);
-  return host_cancelled(context);
-}
-static inline uint64_t host_clock(void *context) {
-  (void)context;
-  return bo_monotonic_ns();
-}
-static inline int host_random(void *context, void *bytes, size_t size) {
-  (void)context;
-  memset(bytes, 0, size);
-  return 0;
-}
 
 /* ---- what must not be left ---------------------------------------------------------------------------------- */
 
@@ -85,17 +45,17 @@ static inline int count_descriptors(void) {
   return count_entries("/proc/self/fd");
 }
 
-/* Living processes whose arguments hold the fixture's folder: scripts mark themselves and their sleeps with it. */
-static inline int count_marked(const struct fixture *fixture) {
+/* Living processes that a workload of the fixture has started: their TMPDIR is in its folder. */
+static inline int count_processes(const struct fixture *fixture) {
   BO_CLEANUP_DIR DIR *proc = opendir("/proc");
   int count = 0;
   for (struct dirent *entry = readdir(proc); entry != NULL; entry = readdir(proc)) {
     char path[300];
-    BO_CLEANUP_BUFFER struct bo_buffer line = BO_BUFFER_INIT;
-    (void)snprintf(path, sizeof(path), "/proc/%s/cmdline", entry->d_name);
+    BO_CLEANUP_BUFFER struct bo_buffer environment = BO_BUFFER_INIT;
+    (void)snprintf(path, sizeof(path), "/proc/%s/environ", entry->d_name);
     if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || atol(entry->d_name) == getpid()) continue;
-    if (bo_read_file(path, 1 << 20, &line, NULL) == BO_OK && line.size > 0 &&
-        memmem(line.bytes, line.size, fixture->folder, strlen(fixture->folder)) != NULL)
+    if (bo_read_file(path, 1 << 20, &environment, NULL) == BO_OK && environment.size > 0 &&
+        memmem(environment.bytes, environment.size, fixture->folder, strlen(fixture->folder)) != NULL)
       count++;
   }
   return count;
@@ -121,39 +81,29 @@ static inline const struct bo_plugin *load_plugin(const struct bo_host *host) {
 
 static inline void fixture_open(struct fixture *fixture) {
   memset(fixture, 0, sizeof(*fixture));
-  fixture->host = (struct bo_host){.header = BO_HEADER(struct bo_host),
-                                   .context = fixture,
-                                   .alloc = host_alloc,
-                                   .realloc = host_realloc,
-                                   .free = host_free,
-                                   .log = host_log,
-                                   .cancelled = host_cancelled,
-                                   .sleep_ms = host_sleep,
-                                   .monotonic_ns = host_clock,
-                                   .random = host_random};
+  const struct bo_host *host = fake_host_open(&fixture->host);
   (void)snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/test-local-XXXXXX");
   ck_assert_ptr_nonnull(mkdtemp(fixture->folder));
-  fixture->operations = load_plugin(&fixture->host)->operations;
+  fixture->operations = load_plugin(host)->operations;
   struct bo_value value = {.is_set = 1, .string = fixture->folder};
   struct bo_config config = {.header = BO_HEADER(struct bo_config), .values = &value, .value_count = 1};
   struct bo_error error = BO_ERROR_INIT;
-  int result = fixture->operations->open(&fixture->host, &config, &fixture->platform, &error);
+  int result = fixture->operations->open(host, &config, &fixture->platform, &error);
   ck_assert_msg(result == BO_OK, "%s", error.text);
 }
 
 /* Checks that no process and no working folder is left, and that the plugin warned of nothing. */
 static inline void fixture_close(struct fixture *fixture) {
-  fixture->operations->close(fixture->platform);
-  WAIT_FOR(count_marked(fixture) == 0);
-  char name[128];
-  (void)snprintf(name, sizeof(name), "%s/backup-operator-", fixture->folder);
+  if (fixture->platform != NULL) fixture->operations->close(fixture->platform);
+  WAIT_FOR(count_processes(fixture) == 0);
   BO_CLEANUP_DIR DIR *dir = opendir(fixture->folder);
   for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
     ck_assert_msg(strncmp(entry->d_name, "backup-operator-", 16) != 0, "left behind: %s", entry->d_name);
     (void)unlinkat(dirfd(dir), entry->d_name, 0);
   }
   ck_assert_int_eq(rmdir(fixture->folder), 0);
-  ck_assert_str_eq(fixture->warnings, "");
+  ck_assert_str_eq(fixture->host.log, "");
+  fake_host_close(&fixture->host);
 }
 
 /* ---- workloads and commands --------------------------------------------------------------------------------- */
@@ -187,7 +137,7 @@ static inline int try_exec(struct fixture *fixture, void *workload, int directio
   return fixture->operations->exec_open(workload, &spec, exec, error);
 }
 
-/* Runs `sh -c script`; $0 is the fixture's folder, which both marks the process and is a place for files. */
+/* Runs `sh -c script`; $0 is the fixture's folder, a place for files. */
 static inline void *open_exec(struct fixture *fixture, void *workload, int direction, const char *script,
                               atomic_ullong *errors) {
   const char *argv[] = {"sh", "-c", script, fixture->folder, NULL};
@@ -232,6 +182,18 @@ static inline void stop_workload(struct fixture *fixture, void *workload, uint32
   struct bo_error error = BO_ERROR_INIT;
   int result = fixture->operations->workload_stop(workload, grace_ms, &error);
   ck_assert_msg(result == BO_OK, "%s", error.text);
+}
+
+static inline void make_file(const struct fixture *fixture, const char *name) {
+  char path[128];
+  (void)snprintf(path, sizeof(path), "%s/%s", fixture->folder, name);
+  ck_assert_int_eq(bo_write_file_atomically(path, "", 0, 0600, NULL), BO_OK);
+}
+
+static inline void remove_file(const struct fixture *fixture, const char *name) {
+  char path[128];
+  (void)snprintf(path, sizeof(path), "%s/%s", fixture->folder, name);
+  ck_assert_int_eq(unlink(path), 0);
 }
 
 static inline bool exists(const struct fixture *fixture, const char *name) {
