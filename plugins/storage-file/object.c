@@ -1,0 +1,83 @@
+/* plugins/storage-file/object.c - objects that are there: what is told of them, and their removal. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/error.h"
+#include "plugins/storage-file/storage-file.h"
+
+static int64_t nanoseconds(const struct timespec *time) {
+  return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
+/* Inode, length and time of change. A replaced object has another inode; one altered in place has another time, since
+ * a commit sets it to the nanosecond and the kernel's own, coarser times do not hit the same one again. */
+void file_etag(const struct stat *status, char etag[BO_ETAG_MAX]) {
+  (void)snprintf(etag, BO_ETAG_MAX, "%llx-%llx-%llx", (unsigned long long)status->st_ino,
+                 (unsigned long long)status->st_size, (unsigned long long)nanoseconds(&status->st_mtim));
+}
+
+void file_fill_object(const struct stat *status, struct bo_object *object) {
+  uint32_t size = object->size;
+  memset(object, 0, sizeof(*object));
+  object->size = size;
+  object->size_bytes = (uint64_t)status->st_size;
+  object->modified_unix_ms = nanoseconds(&status->st_mtim) / 1000000;
+  file_etag(status, object->etag);
+}
+
+/* Without an object on its way a key's file cannot be there: for a reader that is the same as not found. */
+static int stat_existing(int root, const char *key, struct stat *status, struct bo_error *error) {
+  struct bo_error local = BO_ERROR_INIT;
+  int result = file_stat_key(root, key, status, &local);
+  if (result == BO_OK) return BO_OK;
+  if (local.code == ENOTDIR) local.error_class = BO_CLASS_NOT_FOUND;
+  if (error != NULL) *error = local;
+  return result;
+}
+
+int file_stat(void *instance, const char *key, struct bo_object *object, struct bo_error *error) {
+  struct file_storage *storage = instance;
+  struct stat status;
+  BO_CLEANUP_FD int root = -1;
+  if (file_check_cancelled(storage, error) != BO_OK || file_check_key(key, error) != BO_OK ||
+      file_open_root(storage, error, &root) != BO_OK || stat_existing(root, key, &status, error) != BO_OK)
+    return BO_ERROR;
+  file_fill_object(&status, object);
+  return file_metadata_read(storage, root, key, &status, object, error);
+}
+
+static int remove_locked(int root, int state, const char *key, const char *if_match, struct bo_error *error) {
+  struct stat status;
+  BO_CLEANUP_FD int parent = -1;
+  const char *name = NULL;
+  char etag[BO_ETAG_MAX];
+  if (stat_existing(root, key, &status, error) != BO_OK) return BO_ERROR;
+  file_etag(&status, etag);
+  if (if_match != NULL && strcmp(if_match, etag) != 0)
+    return bo_error_set(error, BO_CLASS_CONFLICT, 0, "the object " FILE_KEY_SHOWN " has changed: it was left alone",
+                        key);
+  if (file_walk(root, key, FILE_WALK_READ, &parent, &name, error) != BO_OK) return BO_ERROR;
+  if (unlinkat(parent, name, 0) != 0) return bo_error_errno(error, errno, "removing " FILE_KEY_SHOWN, key);
+  BO_CLEANUP_FD int synced = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int result = synced < 0 ? BO_OK : file_sync_folder(synced, error);
+  if (result != BO_OK && error != NULL) error->error_class = BO_CLASS_UNDECIDED;
+  if (state >= 0) file_metadata_remove(state, key, &status);
+  return result;
+}
+
+int file_remove(void *instance, const char *key, const char *if_match, struct bo_error *error) {
+  struct file_storage *storage = instance;
+  BO_CLEANUP_FD int root = -1;
+  BO_CLEANUP_FD int state = -1;
+  if (file_check_cancelled(storage, error) != BO_OK || file_check_key(key, error) != BO_OK ||
+      file_open_root(storage, error, &root) != BO_OK || file_open_state(root, if_match != NULL, &state, error) != BO_OK)
+    return BO_ERROR;
+  if (if_match != NULL) {
+    int locked = file_lock(storage, state, error);
+    if (locked != BO_OK) return locked;
+  }
+  int result = remove_locked(root, state, key, if_match, error);
+  if (result == BO_OK) file_prune(root, key);
+  return result;
+}
