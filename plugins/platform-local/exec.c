@@ -42,6 +42,7 @@ struct exec {
   void *context;
   pthread_t thread;
   bool has_thread;
+  bool started; /* the command, for all that we know */
   atomic_bool cancelled;
   size_t late_bytes; /* read after the time to linger; the reader's */
 
@@ -228,7 +229,7 @@ static int explain(const struct bo_local_failure *failure, const char *command, 
 }
 
 /* The status pipe ends without a word when the exec has succeeded. */
-static int await_start(const struct exec *exec, const struct bo_exec_spec *spec, const struct ends *ends,
+static int await_start(struct exec *exec, const struct bo_exec_spec *spec, const struct ends *ends,
                        struct bo_error *error) {
   const struct container *container = NULL;
   uint64_t deadline_ms = bo_monotonic_ms() + START_TIMEOUT_MS;
@@ -236,6 +237,7 @@ static int await_start(const struct exec *exec, const struct bo_exec_spec *spec,
   if (result != BO_OK) return result;
   struct bo_local_failure failure;
   if (read(ends->status, &failure, sizeof(failure)) != (ssize_t)sizeof(failure)) return BO_OK;
+  exec->started = false;
   (void)containers_find(&exec->workload->containers, spec->container, &container, NULL);
   struct bo_error local = BO_ERROR_INIT;
   return explain(&failure, spec->argv[0], container, error != NULL ? error : &local);
@@ -248,6 +250,7 @@ static int open_steps(struct exec *exec, const struct bo_exec_spec *spec, struct
     result = bo_error_errno(error, errno, "cannot make the pipes for a command");
   if (result == BO_OK) result = send_request(exec, &ends, error);
   if (result == BO_OK) {
+    exec->started = true;
     /* From here on only the command's side may hold these. */
     int *const given[] = {&ends.status_writer, &ends.command_socket, &ends.command_errors, &ends.command_data};
     for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
@@ -456,6 +459,20 @@ void exec_cancel(void *instance) {
   (void)eventfd_write(exec->cancel_fd, 1);
 }
 
+static void exec_free(struct exec *exec) {
+  if (exec->data >= 0) (void)close(exec->data);
+  (void)pthread_mutex_destroy(&exec->lock);
+  free(exec);
+}
+
+static void unlink_exec(struct exec *exec) {
+  for (struct exec **link = &exec->workload->execs; *link != NULL; link = &(*link)->next) {
+    if (*link != exec) continue;
+    *link = exec->next;
+    return;
+  }
+}
+
 void exec_close(void *instance) {
   struct exec *exec = instance;
   struct workload *workload = exec->workload;
@@ -463,19 +480,25 @@ void exec_close(void *instance) {
     (void)eventfd_write(exec->quit_fd, 1);
     (void)pthread_join(exec->thread, NULL);
   }
-  /* With the supervisor our end of stdin may be the last one, and closing it would look like a clean end. */
-  if (exec->direction == BO_EXEC_RESTORE && exec->data >= 0 && workload_is_lost(workload)) workload_clean(workload);
-  const int all[] = {exec->socket,  exec->errors, exec->cancel_fd,   exec->ended_fd,
-                     exec->quit_fd, exec->data,   exec->stdin_reader};
+  const int all[] = {exec->socket, exec->errors, exec->cancel_fd, exec->ended_fd, exec->quit_fd, exec->stdin_reader};
   for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
     if (all[i] >= 0) (void)close(all[i]);
+  /* The supervisor holds stdin, too, but it can be killed, and then our end is the last. */
+  bool keep = exec->direction == BO_EXEC_RESTORE && exec->data >= 0 && exec->started && !workload_has_ended(workload);
   (void)pthread_mutex_lock(&workload->lock);
-  for (struct exec **link = &workload->execs; *link != NULL; link = &(*link)->next) {
-    if (*link != exec) continue;
-    *link = exec->next;
-    break;
+  unlink_exec(exec);
+  if (keep) {
+    exec->next = workload->closed;
+    workload->closed = exec;
   }
   (void)pthread_mutex_unlock(&workload->lock);
-  (void)pthread_mutex_destroy(&exec->lock);
-  free(exec);
+  if (!keep) exec_free(exec);
+}
+
+void exec_free_closed(struct workload *workload) {
+  while (workload->closed != NULL) {
+    struct exec *exec = workload->closed;
+    workload->closed = exec->next;
+    exec_free(exec);
+  }
 }

@@ -36,7 +36,8 @@ struct workload {
   struct containers containers;
   pthread_mutex_t lock; /* guards what follows */
   struct exec *execs;
-  bool cleaned; /* after the supervisor's death: see workload_clean */
+  struct exec *closed; /* before their stdin was ended: it stays open as long as anything runs */
+  bool cleaned;        /* after the supervisor's death: see workload_clean */
 };
 
 /* Waits until `fd` is readable (or its other side is gone). Fails when the deadline passes (`what` says for what) or
@@ -49,6 +50,8 @@ int workload_state(void *workload, struct bo_workload_state *state, struct bo_er
 int workload_stop(void *workload, uint32_t grace_ms, struct bo_error *error);
 void workload_close(void *workload);
 
+/* True when it was stopped and nothing of it runs any more. */
+bool workload_has_ended(const struct workload *workload);
 /* True when the supervisor is gone though nobody asked it to go. */
 bool workload_is_lost(const struct workload *workload);
 /* After the supervisor's unexpected end: kills what of the workload can be found and removes its folder. Any thread. */
@@ -61,5 +64,7 @@ int exec_close_stdin(void *exec, struct bo_error *error);
 int exec_wait(void *exec, struct bo_exit *exit, struct bo_error *error);
 void exec_cancel(void *exec);
 void exec_close(void *exec);
+/* Ends the stdin of those in the list `closed`, when nothing is there any more that could read it. */
+void exec_free_closed(struct workload *workload);
 
 #endif

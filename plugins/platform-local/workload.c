@@ -128,6 +128,10 @@ static int phase_of(const struct workload *workload) {
   return got == 1 && message.type == BO_LOCAL_STOPPED ? BO_WORKLOAD_ENDED : BO_WORKLOAD_LOST;
 }
 
+bool workload_has_ended(const struct workload *workload) {
+  return phase_of(workload) == BO_WORKLOAD_ENDED;
+}
+
 bool workload_is_lost(const struct workload *workload) {
   return phase_of(workload) == BO_WORKLOAD_LOST;
 }
@@ -231,6 +235,7 @@ void workload_close(void *instance) {
       exec_close(workload->execs);
     end_supervisor(workload);
   }
+  exec_free_closed(workload);
   if (workload->control >= 0) (void)close(workload->control);
   (void)pthread_mutex_lock(&platform->lock);
   for (struct workload **link = &platform->workloads; *link != NULL; link = &(*link)->next) {

@@ -62,8 +62,8 @@ START_TEST(stop_reaches_everything) {
       "echo 1 > $0/ready; sleep 1000",
       "trap '' TERM; echo 1 > $0/ready; while :; do sleep 1; done",
       "sleep 1000 & sleep 1000 & echo 1 > $0/ready; wait",
-      "setsid sh -c '(trap \"\" TERM; setsid sh -c \"(sleep 1000 &) ; sleep 1000\" &) ; echo 1 > $0/ready' $0; sleep "
-      "1000",
+      ("setsid sh -c '(trap \"\" TERM; setsid sh -c \"(sleep 1000 &) ; sleep 1000\" &) ; echo 1 > $0/ready' $0; sleep "
+       "1000"),
       "env -i setsid sh -c '(env -i setsid sleep 1000 &)'; echo 1 > $0/ready",
       "echo 1 > $0/ready; kill -STOP $$",
   };
@@ -109,22 +109,24 @@ static void *stop_thread(void *context) {
   return NULL;
 }
 
-START_TEST(stop_ends_a_read_and_a_write_of_other_threads) {
+START_TEST(stops_of_other_threads_end_a_write) {
   static char chunk[16 << 20];
-  struct stopping stopping = {.workload = start_workload(&fixture, "{}")};
+  void *workload = start_workload(&fixture, "{}");
+  struct stopping stopping[2] = {{.workload = workload}, {.workload = workload}};
   struct bo_error error = BO_ERROR_INIT;
   pthread_t threads[2];
-  void *exec = open_exec(&fixture, stopping.workload, BO_EXEC_RESTORE,
-                         "read line; sleep 1000; cat > /dev/null && touch $0/ended", NULL);
+  void *exec =
+      open_exec(&fixture, workload, BO_EXEC_RESTORE, "read line; sleep 1000; cat > /dev/null && touch $0/ended", NULL);
   for (int i = 0; i < 2; i++)
-    ck_assert_int_eq(pthread_create(&threads[i], NULL, stop_thread, &stopping), 0);
+    ck_assert_int_eq(pthread_create(&threads[i], NULL, stop_thread, &stopping[i]), 0);
   expect_error(operations->exec_write(exec, chunk, sizeof(chunk), &error), &error, BO_CLASS_COMMAND, "");
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 2; i++) {
     (void)pthread_join(threads[i], NULL);
-  ck_assert_int_eq(stopping.result, BO_OK);
+    ck_assert_int_eq(stopping[i].result, BO_OK);
+  }
   (void)expect_exit(&fixture, exec, BO_EXIT_SIGNAL, SIGTERM);
   operations->exec_close(exec);
-  operations->workload_close(stopping.workload);
+  operations->workload_close(workload);
   ck_assert(!exists(&fixture, "ended"));
 }
 END_TEST
@@ -248,9 +250,9 @@ END_TEST
 static const char *const half_restores[] = {
     "echo 1 > $0/ready; exec sh -c 'cat > /dev/null && touch $0/ended' $0",
     "exec 3<&0; (cat <&3 > /dev/null && touch $0/ended) & echo 1 > $0/ready; wait",
-    "trap '' TERM HUP; exec 3<&0; (setsid sh -c 'trap \"\" TERM; cat <&3 > /dev/null && touch $0/ended' $0 &);"
-    "echo 1 > $0/ready; sleep 1000",
-    "exec 3<&0; (cat <&3 > /dev/null && touch $0/ended) & echo 1 > $0/ready; exit 0",
+    ("trap '' TERM HUP; exec 3<&0; (setsid sh -c 'trap \"\" TERM; cat <&3 > /dev/null && touch $0/ended' $0 &);"
+     "echo 1 > $0/ready; sleep 1000"),
+    "exec 3<&0; dd bs=1 count=1 of=/dev/null; (cat <&3 > /dev/null && touch $0/ended) & echo 1 > $0/ready; exit 0",
 };
 
 static _Noreturn void restore_by_halves(const char *script) {
@@ -379,7 +381,7 @@ int main(void) {
       stop_asks_first,
       stop_reaches_everything,
       a_fork_storm_is_ended,
-      stop_ends_a_read_and_a_write_of_other_threads,
+      stops_of_other_threads_end_a_write,
       a_second_stop_may_be_less_patient,
       closing_an_exec_does_not_end_stdin,
       closing_the_platform_ends_all_that_is_open,

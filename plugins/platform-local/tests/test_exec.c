@@ -298,7 +298,7 @@ END_TEST
 START_TEST(signals_descriptors_and_limits_are_fresh) {
   struct rlimit limit;
   ck_assert_int_eq(getrlimit(RLIMIT_AS, &limit), 0);
-  limit.rlim_cur = (rlim_t)1 << 46; /* more than any sanitizer needs */
+  limit.rlim_cur = (rlim_t)1 << 50; /* more than any sanitizer needs */
   ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
   (void)signal(SIGPIPE, SIG_IGN);
   sigset_t all;
