@@ -16,7 +16,7 @@
 #define LOCK_WAIT_MS 10000
 #define LOCK_STEP_MS 5
 
-int file_open_root(struct file_storage *storage, struct bo_error *error, int *root) {
+int file_open_root(struct file_storage *storage, int *root, struct bo_error *error) {
   *root = open(storage->path, FOLDER_FLAGS);
   if (*root >= 0) return BO_OK;
   const char *path = storage->path;
@@ -31,6 +31,13 @@ int file_open_root(struct file_storage *storage, struct bo_error *error, int *ro
                         "the folder '%.300s' may not be read by user %u: give it read, write and search permission",
                         path, (unsigned)geteuid());
   return bo_error_errno(error, code, "opening the folder '%.300s'", path);
+}
+
+int file_begin(struct file_storage *storage, const char *key, int *root, struct bo_error *error) {
+  if (file_check_cancelled(storage, error) != BO_OK || file_check_key(key, error) != BO_OK ||
+      file_open_root(storage, root, error) != BO_OK)
+    return BO_ERROR;
+  return file_check_folding(*root, key, error);
 }
 
 int file_open_state(int root, bool make, int *state, struct bo_error *error) {

@@ -53,8 +53,7 @@ int file_get_open(void *instance, const char *key, uint64_t offset_bytes, const 
   struct stat status;
   BO_CLEANUP_FD int root = -1;
   BO_CLEANUP_FD int fd = -1;
-  if (file_check_cancelled(storage, error) != BO_OK || file_check_key(key, error) != BO_OK ||
-      file_open_root(storage, error, &root) != BO_OK || open_object(root, key, &fd, &status, error) != BO_OK)
+  if (file_begin(storage, key, &root, error) != BO_OK || open_object(root, key, &fd, &status, error) != BO_OK)
     return BO_ERROR;
   file_fill_object(&status, object);
   if (if_match != NULL && strcmp(if_match, object->etag) != 0)

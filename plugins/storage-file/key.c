@@ -43,6 +43,24 @@ int file_check_key(const char *key, struct bo_error *error) {
   }
 }
 
+/* vfat, exFAT, CIFS and ext4's casefold find a name in any case; some drop final dots and spaces. The state folder,
+ * which every put makes first, shows it. There a key must be plain: lower case, ASCII, no part with such an end. */
+int file_check_folding(int root, const char *key, struct bo_error *error) {
+  struct stat state;
+  struct stat other;
+  if (fstatat(root, FILE_STATE_FOLDER, &state, AT_SYMLINK_NOFOLLOW) != 0 ||
+      fstatat(root, FILE_STATE_FOLDER_FOLDED, &other, AT_SYMLINK_NOFOLLOW) != 0 || state.st_ino != other.st_ino)
+    return BO_OK;
+  for (const char *c = key; *c != '\0'; c++)
+    if ((*c >= 'A' && *c <= 'Z') || (unsigned char)*c > 127 ||
+        ((*c == '.' || *c == ' ') && (c[1] == '/' || c[1] == '\0')))
+      return refuse(key,
+                    "its file system does not tell upper from lower case, so a key must be lower-case ASCII, and "
+                    "no part may end in a dot or space",
+                    error);
+  return BO_OK;
+}
+
 int file_not_an_object(const char *key, mode_t mode, struct bo_error *error) {
   if (S_ISDIR(mode))
     return bo_error_set(error, BO_CLASS_NOT_FOUND, EISDIR, "there is no object " FILE_KEY_SHOWN ", but a folder", key);

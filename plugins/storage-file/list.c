@@ -205,7 +205,7 @@ int file_list(void *instance, const char *prefix, const char *after, uint32_t li
   struct file_storage *storage = instance;
   BO_CLEANUP_FD int root = -1;
   *more = 0;
-  if (file_check_cancelled(storage, error) != BO_OK || file_open_root(storage, error, &root) != BO_OK) return BO_ERROR;
+  if (file_check_cancelled(storage, error) != BO_OK || file_open_root(storage, &root, error) != BO_OK) return BO_ERROR;
   BO_CLEANUP(free_listing)
   struct listing listing = {.storage = storage, .root = root, .prefix = prefix == NULL ? "" : prefix};
   if (after != NULL && strlen(after) > BO_KEY_MAX)

@@ -40,44 +40,44 @@ int file_stat(void *instance, const char *key, struct bo_object *object, struct 
   struct file_storage *storage = instance;
   struct stat status;
   BO_CLEANUP_FD int root = -1;
-  if (file_check_cancelled(storage, error) != BO_OK || file_check_key(key, error) != BO_OK ||
-      file_open_root(storage, error, &root) != BO_OK || stat_existing(root, key, &status, error) != BO_OK)
+  if (file_begin(storage, key, &root, error) != BO_OK || stat_existing(root, key, &status, error) != BO_OK)
     return BO_ERROR;
   file_fill_object(&status, object);
   return file_metadata_read(storage, root, key, &status, object, error);
 }
 
-static int remove_locked(int root, int state, const char *key, const char *if_match, struct bo_error *error) {
-  struct stat status;
-  BO_CLEANUP_FD int parent = -1;
-  const char *name = NULL;
+static int unlink_matching(int parent, const char *name, const char *key, const char *if_match, struct stat *status,
+                           struct bo_error *error) {
   char etag[BO_ETAG_MAX];
-  if (stat_existing(root, key, &status, error) != BO_OK) return BO_ERROR;
-  file_etag(&status, etag);
+  if (fstatat(parent, name, status, AT_SYMLINK_NOFOLLOW) != 0)
+    return bo_error_errno(error, errno, "removing " FILE_KEY_SHOWN, key);
+  file_etag(status, etag);
   if (if_match != NULL && strcmp(if_match, etag) != 0)
     return bo_error_set(error, BO_CLASS_CONFLICT, 0, "the object " FILE_KEY_SHOWN " has changed: it was left alone",
                         key);
-  if (file_walk(root, key, FILE_WALK_READ, &parent, &name, error) != BO_OK) return BO_ERROR;
   if (unlinkat(parent, name, 0) != 0) return bo_error_errno(error, errno, "removing " FILE_KEY_SHOWN, key);
-  BO_CLEANUP_FD int synced = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  int result = synced < 0 ? BO_OK : file_sync_folder(synced, error);
-  if (result != BO_OK && error != NULL) error->error_class = BO_CLASS_UNDECIDED;
-  if (state >= 0) file_metadata_remove(state, key, &status);
-  return result;
+  return BO_OK;
 }
 
 int file_remove(void *instance, const char *key, const char *if_match, struct bo_error *error) {
   struct file_storage *storage = instance;
+  struct stat status;
+  const char *name = NULL;
   BO_CLEANUP_FD int root = -1;
   BO_CLEANUP_FD int state = -1;
-  if (file_check_cancelled(storage, error) != BO_OK || file_check_key(key, error) != BO_OK ||
-      file_open_root(storage, error, &root) != BO_OK || file_open_state(root, if_match != NULL, &state, error) != BO_OK)
+  BO_CLEANUP_FD int parent = -1;
+  if (file_begin(storage, key, &root, error) != BO_OK || stat_existing(root, key, &status, error) != BO_OK ||
+      file_walk(root, key, FILE_WALK_READ, &parent, &name, error) != BO_OK ||
+      file_open_state(root, if_match != NULL, &state, error) != BO_OK)
     return BO_ERROR;
-  if (if_match != NULL) {
-    int locked = file_lock(storage, state, error);
-    if (locked != BO_OK) return locked;
-  }
-  int result = remove_locked(root, state, key, if_match, error);
-  if (result == BO_OK) file_prune(root, key);
+  int result = if_match == NULL ? BO_OK : file_lock(storage, state, error);
+  if (result == BO_OK) result = unlink_matching(parent, name, key, if_match, &status, error);
+  if (if_match != NULL) file_unlock(state);
+  if (result != BO_OK) return result;
+  BO_CLEANUP_FD int synced = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  result = synced < 0 ? BO_OK : file_sync_folder(synced, error);
+  if (result != BO_OK && error != NULL) error->error_class = BO_CLASS_UNDECIDED;
+  if (state >= 0) file_metadata_remove(state, key, &status);
+  file_prune(root, key);
   return result;
 }

@@ -29,7 +29,7 @@ static int try_put(struct file_storage *storage, struct bo_error *error) {
 int file_probe(void *instance, uint32_t what, struct bo_error *error) {
   struct file_storage *storage = instance;
   BO_CLEANUP_FD int root = -1;
-  if (file_check_cancelled(storage, error) != BO_OK || file_open_root(storage, error, &root) != BO_OK) return BO_ERROR;
+  if (file_check_cancelled(storage, error) != BO_OK || file_open_root(storage, &root, error) != BO_OK) return BO_ERROR;
   if ((what & BO_PROBE_WRITE) == 0) return BO_OK;
   if (check_writable(storage, root, error) != BO_OK || try_put(storage, error) != BO_OK) return BO_ERROR;
   return file_sync_folder(root, error);

@@ -22,7 +22,7 @@
 
 /* So much may wait in the page cache before the kernel is told to write: else a commit would do it all. */
 #define WRITEBACK_BYTES (UINT64_C(16) << 20)
-/* How often a commit makes the key's folders again, when others remove them (file_prune) at the same moment. */
+/* How often a commit makes the key's folders again. */
 #define PLACE_TRIES 100
 
 struct file_put {
@@ -45,7 +45,10 @@ void file_put_path(char path[FILE_PUT_PATH_SIZE], const char *id, const char *na
 }
 
 static int ended_elsewhere(const struct file_put *put, struct bo_error *error) {
-  return bo_error_set(error, BO_CLASS_CANCELLED, 0, "the put of " FILE_KEY_SHOWN " was ended by a discard or a sweep",
+  return bo_error_set(error, BO_CLASS_CANCELLED, 0,
+                      "the put of " FILE_KEY_SHOWN
+                      " was ended from elsewhere: by a discard, by a sweep, or because "
+                      "the storage's folder was removed",
                       put->key);
 }
 
@@ -98,8 +101,9 @@ static int open_data(struct file_put *put, struct bo_error *error) {
 static int begin(struct file_put *put, const struct bo_put_options *options, struct bo_error *error) {
   const struct bo_host *host = put->storage->host;
   unsigned char random[(FILE_ID_SIZE - 1) / 2];
-  if (file_open_root(put->storage, error, &put->root) != BO_OK || check_target(put->root, put->key, error) != BO_OK ||
-      file_open_state(put->root, true, &put->state, error) != BO_OK)
+  if (file_open_root(put->storage, &put->root, error) != BO_OK || check_target(put->root, put->key, error) != BO_OK ||
+      file_open_state(put->root, true, &put->state, error) != BO_OK ||
+      file_check_folding(put->root, put->key, error) != BO_OK)
     return BO_ERROR;
   if (host->random(host->context, random, sizeof(random)) != 0)
     return bo_error_set(error, BO_CLASS_INTERNAL, 0, "there is no randomness for the name of a put");
@@ -190,30 +194,38 @@ static bool is_at_key(int parent, const char *name, const struct stat *status) {
          found.st_ino == status->st_ino;
 }
 
-/* The rename onto the key. `old` is what it replaced (st_nlink 0: nothing). */
+/* Renames the data onto the key. `old` is what that replaced (st_nlink 0: nothing). */
+static int replace(struct file_put *put, const char *path, const struct stat *status, int parent, const char *name,
+                   struct stat *old, struct bo_error *error) {
+  int result = file_lock(put->storage, put->state, error);
+  if (result != BO_OK) return result;
+  if (fstatat(parent, name, old, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(old->st_mode)) old->st_nlink = 0;
+  /* A network file system may do the rename and lose the answer: then the key tells. */
+  if (renameat(put->state, path, parent, name) != 0) {
+    int code = errno;
+    if (!is_at_key(parent, name, status)) result = bo_error_errno(error, code, "placing " FILE_KEY_SHOWN, put->key);
+  }
+  file_unlock(put->state);
+  return result;
+}
+
+/* Makes the key's folders, opens the last as *parent, and puts the data there. Others may be removing the same
+ * folders because they are empty: then once more. */
 static int place(struct file_put *put, const char *path, const struct stat *status, int *parent, struct stat *old,
                  struct bo_error *error) {
   for (int i = 0; i < PLACE_TRIES; i++) {
     const char *name = NULL;
     if (*parent >= 0) (void)close(*parent);
     *parent = -1;
-    int walked = file_walk(put->root, put->key, FILE_WALK_MAKE, parent, &name, error);
-    if (walked == BO_OK) {
-      if (fstatat(*parent, name, old, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(old->st_mode)) old->st_nlink = 0;
-      if (renameat(put->state, path, *parent, name) == 0) return BO_OK;
-      int code = errno;
-      /* A network file system may do the rename and lose the answer. */
-      if (is_at_key(*parent, name, status)) return BO_OK;
-      (void)bo_error_errno(error, code, "placing " FILE_KEY_SHOWN, put->key);
-      if (code != ENOENT) return BO_ERROR;
-    } else if (error == NULL || error->error_class != BO_CLASS_NOT_FOUND) {
-      return BO_ERROR;
-    }
+    int result = file_walk(put->root, put->key, FILE_WALK_MAKE, parent, &name, error);
+    if (result == BO_OK) result = replace(put, path, status, *parent, name, old, error);
+    if (result == BO_OK || error->error_class != BO_CLASS_NOT_FOUND) return result;
     if (faccessat(put->state, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0) return ended_elsewhere(put, error);
   }
   return BO_ERROR;
 }
 
+/* `error` is not NULL. */
 static int commit(struct file_put *put, struct bo_object *object, struct bo_error *error) {
   char path[FILE_PUT_PATH_SIZE];
   struct stat status;
@@ -226,19 +238,17 @@ static int commit(struct file_put *put, struct bo_object *object, struct bo_erro
     if (!is_alive(put)) return ended_elsewhere(put, error);
     return BO_ERROR;
   }
-  int result = file_lock(put->storage, put->state, error);
-  if (result == BO_OK) result = place(put, path, &status, &parent, &old, error);
-  file_unlock(put->state);
+  int result = place(put, path, &status, &parent, &old, error);
   if (result != BO_OK) {
     file_metadata_remove(put->state, put->key, &status);
     file_prune(put->root, put->key);
-    return BO_ERROR;
+    return result;
   }
   file_fill_object(&status, object);
   if (old.st_nlink > 0) file_metadata_remove(put->state, put->key, &old);
   if (file_sync_folder(parent, error) == BO_OK) return BO_OK;
   bo_error_prefix(error, FILE_KEY_SHOWN " is in place, but may not outlast a loss of power", put->key);
-  if (error != NULL) error->error_class = BO_CLASS_UNDECIDED;
+  error->error_class = BO_CLASS_UNDECIDED;
   return BO_ERROR;
 }
 

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #define FILE_STATE_FOLDER ".backup-operator"
+#define FILE_STATE_FOLDER_FOLDED ".BACKUP-OPERATOR"
 #define FILE_METADATA_FOLDER FILE_STATE_FOLDER "/metadata"
 #define FILE_ID_SIZE 33           /* 128 random bits as hexadecimal, and NUL */
 #define FILE_PUT_PATH_SIZE 64     /* "<id>/object" */
@@ -37,20 +38,24 @@ bool file_cancelled(struct file_storage *storage);
 int file_check_cancelled(struct file_storage *storage, struct bo_error *error);
 
 /* ---- folder.c: descriptors of folders; the caller closes them */
-int file_open_root(struct file_storage *storage, struct bo_error *error, int *root);
+int file_open_root(struct file_storage *storage, int *root, struct bo_error *error);
+/* How a call about an object begins: not cancelled, a key that a folder can hold, and the root. */
+int file_begin(struct file_storage *storage, const char *key, int *root, struct bo_error *error);
 /* The state folder. Without `make` a missing one is BO_OK and *state -1. */
 int file_open_state(int root, bool make, int *state, struct bo_error *error);
 /* Makes the entries of an open folder durable. */
 int file_sync_folder(int folder, struct bo_error *error);
 /* Removes the folders above `key` that have become empty. */
 void file_prune(int root, const char *key);
-/* Keeps commits of all processes away from a compare-and-remove, until `state` is closed or file_unlock. Bounded in
- * time; where the file system has no locks it does nothing. */
+/* Held for the moment of a rename onto a key and of a compare-and-remove, so that these exclude each other in all
+ * processes. Bounded in time; where the file system has no locks it does nothing. */
 int file_lock(struct file_storage *storage, int state, struct bo_error *error);
 void file_unlock(int state);
 
 /* ---- key.c */
 int file_check_key(const char *key, struct bo_error *error);
+/* Refuses what another key could also name on a file system that does not tell all names apart. */
+int file_check_folding(int root, const char *key, struct bo_error *error);
 bool file_is_reserved(const char *first_component);
 
 enum file_walk {

@@ -38,7 +38,7 @@ int file_discard(void *instance, const char *key, const char *token, struct bo_e
   (void)key;
   if (!is_id(token))
     return bo_error_set(error, BO_CLASS_CONFIG, EINVAL, "'%.40s' is no token of a put into a folder", token);
-  if (file_open_root(storage, error, &root) != BO_OK || file_open_state(root, false, &state, error) != BO_OK)
+  if (file_open_root(storage, &root, error) != BO_OK || file_open_state(root, false, &state, error) != BO_OK)
     return BO_ERROR;
   return state < 0 ? BO_OK : file_end_put(state, token, error);
 }
@@ -60,7 +60,7 @@ int file_sweep(void *instance, const char *prefix, uint64_t older_than_seconds, 
   BO_CLEANUP_FD int state = -1;
   *count = 0;
   if (prefix == NULL) prefix = "";
-  if (file_check_cancelled(storage, error) != BO_OK || file_open_root(storage, error, &root) != BO_OK ||
+  if (file_check_cancelled(storage, error) != BO_OK || file_open_root(storage, &root, error) != BO_OK ||
       file_open_state(root, false, &state, error) != BO_OK)
     return BO_ERROR;
   if (state < 0) return BO_OK;

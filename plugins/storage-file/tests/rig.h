@@ -21,6 +21,7 @@ struct rig {
   void *storage;
   struct bo_error error;
   char folder[64];
+  int root; /* the folder, for looking and meddling */
   struct bo_buffer got;
   struct bo_buffer listed;
   struct bo_buffer tree;
@@ -55,6 +56,7 @@ static inline void rig_open_at(struct rig *rig, const char *path) {
   ck_assert_ptr_nonnull(plugin);
   rig->ops = plugin->operations;
   (void)snprintf(rig->folder, sizeof(rig->folder), "%s", path);
+  rig->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   ck_assert_int_eq(rig_make(rig, rig->folder, &rig->storage), BO_OK);
 }
 
@@ -73,9 +75,14 @@ static inline int rig_remove_entry_(const char *path, const struct stat *status,
   return remove(path);
 }
 
+static inline void rig_remove_folder(struct rig *rig) {
+  (void)nftw(rig->folder, rig_remove_entry_, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 static inline void rig_close(struct rig *rig) {
   rig->ops->close(rig->storage);
-  (void)nftw(rig->folder, rig_remove_entry_, 16, FTW_DEPTH | FTW_PHYS);
+  rig_remove_folder(rig);
+  (void)close(rig->root);
   bo_buffer_free(&rig->got);
   bo_buffer_free(&rig->listed);
   bo_buffer_free(&rig->tree);
@@ -111,7 +118,35 @@ static inline void put_text(struct rig *rig, const char *key, const char *text) 
   ck_assert_msg(result == BO_OK, "put %s: %s", key, rig->error.text);
 }
 
+static inline int put_with(struct rig *rig, const char *key, const struct bo_pair *metadata, uint32_t count,
+                           const char *text) {
+  struct bo_put_options options = {
+      .header = BO_HEADER(struct bo_put_options), .metadata = metadata, .metadata_count = count, .size_hint_bytes = -1};
+  return try_put_bytes(rig, key, &options, text, strlen(text), NULL);
+}
+
+/* ---- meddling with the folder by hand */
+
+/* In place, as an editor would not but a careless program may. */
+static inline void write_absolute(const char *path, const char *text) {
+  BO_CLEANUP_FD int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+static inline void write_file(struct rig *rig, const char *key, const char *text) {
+  BO_CLEANUP_FREE char *path = NULL;
+  ck_assert_int_gt(asprintf(&path, "%s/%s", rig->folder, key), 0);
+  write_absolute(path, text);
+}
+
 /* ---- reading */
+
+static inline struct bo_object stat_object(struct rig *rig, const char *key) {
+  struct bo_object object = {.size = sizeof(object)};
+  int result = rig->ops->stat(rig->storage, key, &object, &rig->error);
+  ck_assert_msg(result == BO_OK, "stat %s: %s", key, rig->error.text);
+  return object;
+}
 
 /* Reads to the end; the first result that is not BO_OK. */
 static inline int try_get(struct rig *rig, const char *key, uint64_t offset_bytes, const char *if_match) {
@@ -174,6 +209,28 @@ static inline void rig_walk_(struct rig *rig, const char *path) {
     free(entries[i]);
   }
   free(entries);
+}
+
+/* How many metadata files there are, and the path of one. */
+static inline unsigned count_metadata_(struct rig *rig, char path[512]) {
+  unsigned count = 0;
+  int fd = openat(rig->root, FILE_METADATA_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  BO_CLEANUP_DIR DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+  for (const struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+    if (entry->d_name[0] == '.') continue;
+    (void)snprintf(path, 512, "%s/%s/%s", rig->folder, FILE_METADATA_FOLDER, entry->d_name);
+    count++;
+  }
+  return count;
+}
+
+static inline unsigned count_metadata(struct rig *rig) {
+  char path[512];
+  return count_metadata_(rig, path);
+}
+
+static inline void find_metadata(struct rig *rig, char path[512]) {
+  ck_assert_uint_eq(count_metadata_(rig, path), 1);
 }
 
 static inline const char *tree_text(struct rig *rig) {
