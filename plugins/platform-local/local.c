@@ -8,7 +8,7 @@
  *
  *   local.c      the platform          container.c  what is read of a pod template
  *   workload.c   start, state, stop    message.c    talk between plugin and supervisor
- *   exec.c       one command           processes.c, folder.c  ending and tidying up; also used by the supervisor
+ *   exec_open.c, exec.c  one command   processes.c, folder.c  ending and tidying up; also used by the supervisor
  */
 #include "local.h"
 
