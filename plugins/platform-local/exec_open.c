@@ -88,7 +88,7 @@ static int send_request(const struct exec *exec, const struct ends *ends, struct
   return code == 0 ? BO_OK : bo_error_errno(error, code, "cannot ask the workload's supervisor to start a command");
 }
 
-static int explain(const struct bo_local_failure *failure, const char *command, const struct container *container,
+static int explain(const struct bo_local_status *failure, const char *command, const struct container *container,
                    struct bo_error *error) {
   switch (failure->step) {
     case BO_LOCAL_STEP_ENDED:
@@ -109,19 +109,38 @@ static int explain(const struct bo_local_failure *failure, const char *command, 
   return bo_error_set(error, BO_CLASS_COMMAND, failure->code, "%.700s; %s", reason.text, remedy);
 }
 
-/* The status pipe ends without a word when the exec has succeeded. */
+/* Reads the status pipe to its end: the last of its records is in *status, step 0 when there was none. */
+static int read_status(const struct exec *exec, int fd, struct bo_local_status *status, struct bo_error *error) {
+  uint64_t deadline_ms = bo_monotonic_ms() + START_TIMEOUT_MS;
+  *status = (struct bo_local_status){0, 0};
+  for (;;) {
+    int result = platform_wait(exec->workload->platform, fd, deadline_ms, "the command to start", error);
+    if (result != BO_OK) return result;
+    struct bo_local_status next;
+    ssize_t got = read(fd, &next, sizeof(next));
+    if (got == 0) return BO_OK;
+    if (got == (ssize_t)sizeof(next))
+      *status = next;
+    else if (errno != EINTR && errno != EAGAIN)
+      return bo_error_errno(error, errno, "cannot hear of the command's start");
+  }
+}
+
 static int await_start(struct exec *exec, const struct bo_exec_spec *spec, const struct ends *ends,
                        struct bo_error *error) {
-  const struct container *container = NULL;
-  uint64_t deadline_ms = bo_monotonic_ms() + START_TIMEOUT_MS;
-  int result = platform_wait(exec->workload->platform, ends->status, deadline_ms, "the command to start", error);
-  if (result != BO_OK) return result;
-  struct bo_local_failure failure;
-  if (read(ends->status, &failure, sizeof(failure)) != (ssize_t)sizeof(failure)) return BO_OK;
+  struct bo_local_status status;
+  int result = read_status(exec, ends->status, &status, error);
+  if (result != BO_OK || status.step == BO_LOCAL_STEP_ACCEPTED) return result;
   exec->started = false;
+  if (status.step == 0)
+    return bo_error_set(error, BO_CLASS_INTERNAL, 0,
+                        "the workload's supervisor could not take the command \"%.200s\": it was killed, or has too "
+                        "many open files; look at the kernel's log and at ulimit -n",
+                        spec->argv[0]);
+  const struct container *container = NULL;
   (void)containers_find(&exec->workload->containers, spec->container, &container, NULL);
   struct bo_error local = BO_ERROR_INIT;
-  return explain(&failure, spec->argv[0], container, error != NULL ? error : &local);
+  return explain(&status, spec->argv[0], container, error != NULL ? error : &local);
 }
 
 static int open_steps(struct exec *exec, const struct bo_exec_spec *spec, struct bo_error *error) {

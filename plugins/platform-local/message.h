@@ -43,7 +43,7 @@ struct bo_local_message {
  * the supervisor holds until CLOSE_STDIN or the workload's end, so that our crash does not look like a clean end. */
 enum bo_local_descriptor {
   BO_LOCAL_FD_REQUEST = 0, /* a memfd: struct bo_local_request */
-  BO_LOCAL_FD_STATUS = 1,  /* a pipe: struct bo_local_failure, or nothing once the command was started */
+  BO_LOCAL_FD_STATUS = 1,  /* a pipe: struct bo_local_status, then its end */
   BO_LOCAL_FD_SOCKET = 2,  /* the exec's socket */
   BO_LOCAL_FD_STDERR = 3,
   BO_LOCAL_FD_DATA = 4, /* backup: stdout; restore: stdin */
@@ -58,17 +58,19 @@ struct bo_local_request {
   uint32_t envc;
 };
 
+/* What the status pipe says. ACCEPTED always comes first; then the end, once the command runs, or another step and the
+ * end. An end without ACCEPTED means that the supervisor never had the request. */
 enum bo_local_step {
-  BO_LOCAL_STEP_ENDED = 1,
-  BO_LOCAL_STEP_FORK = 2,
-  BO_LOCAL_STEP_FOLDER = 3,
-  BO_LOCAL_STEP_EXEC = 4
+  BO_LOCAL_STEP_ACCEPTED = 1,
+  BO_LOCAL_STEP_ENDED = 2, /* the workload was stopped */
+  BO_LOCAL_STEP_FORK = 3,
+  BO_LOCAL_STEP_FOLDER = 4,
+  BO_LOCAL_STEP_EXEC = 5
 };
 
-/* Why a command was not started. */
-struct bo_local_failure {
+struct bo_local_status {
   int32_t step; /* enum bo_local_step */
-  int32_t code; /* errno */
+  int32_t code; /* the errno value with which it failed */
 };
 
 /* Sends a message with `count` descriptors; `flags` as of sendmsg. Returns 0 or an errno value. */

@@ -74,9 +74,9 @@ static int request_read(int fd, struct request *request) {
   return 0;
 }
 
-void command_refuse(int status, int32_t step, int code) {
-  struct bo_local_failure failure = {.step = step, .code = code};
-  ssize_t ignored = write(status, &failure, sizeof(failure));
+void command_report(int status, int32_t step, int code) {
+  struct bo_local_status record = {.step = step, .code = code};
+  ssize_t ignored = write(status, &record, sizeof(record));
   (void)ignored; /* the plugin no longer listens */
 }
 
@@ -93,12 +93,12 @@ static _Noreturn void run(const int *descriptors, bool restore, const struct req
   (void)dup2(descriptors[BO_LOCAL_FD_DATA], restore ? STDIN_FILENO : STDOUT_FILENO);
   (void)dup2(descriptors[BO_LOCAL_FD_STDERR], STDERR_FILENO);
   if (chdir(request->folder[0] != '\0' ? request->folder : folder) != 0) {
-    command_refuse(status, BO_LOCAL_STEP_FOLDER, errno);
+    command_report(status, BO_LOCAL_STEP_FOLDER, errno);
     _exit(EXIT_FAILURE);
   }
   environ = request->environment;
   (void)execvp(request->argv[0], request->argv);
-  command_refuse(status, BO_LOCAL_STEP_EXEC, errno);
+  command_report(status, BO_LOCAL_STEP_EXEC, errno);
   _exit(EXIT_FAILURE);
 }
 
@@ -108,6 +108,6 @@ pid_t command_start(const int *descriptors, int restore, const char *folder) {
   pid_t supervisor = getpid();
   pid_t pid = code == 0 ? fork() : -1;
   if (pid == 0) run(descriptors, restore != 0, &request, folder, supervisor);
-  if (pid < 0) command_refuse(descriptors[BO_LOCAL_FD_STATUS], BO_LOCAL_STEP_FORK, code != 0 ? code : errno);
+  if (pid < 0) command_report(descriptors[BO_LOCAL_FD_STATUS], BO_LOCAL_STEP_FORK, code != 0 ? code : errno);
   return pid;
 }

@@ -10,7 +10,7 @@
  * go to descriptors[BO_LOCAL_FD_STATUS]. Returns its pid, or -1. Closes no descriptor. */
 pid_t command_start(const int *descriptors, int restore, const char *folder);
 
-/* Reports on a status pipe why nothing was started. */
-void command_refuse(int status, int32_t step, int code);
+/* Writes a struct bo_local_status. */
+void command_report(int status, int32_t step, int code);
 
 #endif

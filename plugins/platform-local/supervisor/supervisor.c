@@ -124,12 +124,24 @@ static void begin_stop(struct supervisor *supervisor, uint32_t grace_ms) {
   }
 }
 
+/* All descriptors of an EXEC came: none was lost for want of room in our table. */
+static bool is_complete(const int *descriptors, bool restore) {
+  for (int i = 0; i < (restore ? BO_LOCAL_FD_MAX : BO_LOCAL_FD_HOLD); i++)
+    if (descriptors[i] < 0) return false;
+  return true;
+}
+
 static void start_exec(struct supervisor *supervisor, bool restore, int *descriptors) {
+  int status = descriptors[BO_LOCAL_FD_STATUS];
+  if (!is_complete(descriptors, restore)) return;
+  command_report(status, BO_LOCAL_STEP_ACCEPTED, 0);
+  if (supervisor->phase != RUNNING) {
+    command_report(status, BO_LOCAL_STEP_ENDED, 0);
+    return;
+  }
   struct exec *exec = calloc(1, sizeof(*exec));
-  if (exec == NULL || supervisor->phase != RUNNING) {
-    int status = descriptors[BO_LOCAL_FD_STATUS];
-    command_refuse(status, exec == NULL ? BO_LOCAL_STEP_FORK : BO_LOCAL_STEP_ENDED, exec == NULL ? ENOMEM : 0);
-    free(exec);
+  if (exec == NULL) {
+    command_report(status, BO_LOCAL_STEP_FORK, ENOMEM);
     return;
   }
   exec->pid = command_start(descriptors, restore, supervisor->folder);

@@ -5,9 +5,8 @@
  * Such a command is `cat > /dev/null && touch $0/ended`: the file appears only after a clean end of stdin.
  */
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "plugins/platform-local/tests/support.h"
@@ -365,6 +364,32 @@ START_TEST(a_workload_that_cannot_start_says_why) {
 }
 END_TEST
 
+/* With ever more room for descriptors everything fails cleanly, until everything works. */
+START_TEST(too_few_descriptors_are_survived) {
+  int before = count_descriptors();
+  struct rlimit old;
+  ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+  bool worked = false;
+  for (int room = 0; room < 40 && !worked; room++) {
+    struct rlimit few = {.rlim_cur = (rlim_t)(before + room), .rlim_max = old.rlim_max};
+    struct bo_error error = BO_ERROR_INIT;
+    void *workload = NULL, *exec = NULL;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    struct bo_workload_spec spec = {.header = BO_HEADER(struct bo_workload_spec), .template_json = "{}"};
+    const char *argv[] = {"sh", "-c", "cat > /dev/null && touch $0/ended", fixture.folder, NULL};
+    int result = operations->workload_start(fixture.platform, &spec, &workload, &error);
+    if (result == BO_OK) result = try_exec(&fixture, workload, BO_EXEC_RESTORE, argv, "", NULL, &exec, &error);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+    worked = result == BO_OK;
+    ck_assert_msg(worked || error.text[0] != '\0', "no reason was given");
+    if (workload != NULL) operations->workload_close(workload);
+    ck_assert(!exists(&fixture, "ended"));
+    ck_assert_int_eq(count_descriptors(), before);
+  }
+  ck_assert(worked);
+}
+END_TEST
+
 START_TEST(what_is_ignored_is_said_once) {
   void *workload = start_workload(&fixture,
                                   "{\"spec\":{\"volumes\":[],\"containers\":["
@@ -392,6 +417,7 @@ int main(void) {
       the_supervisors_death_is_no_end_of_the_data,
       the_supervisors_death_is_no_end_of_a_backup,
       a_workload_that_cannot_start_says_why,
+      too_few_descriptors_are_survived,
       what_is_ignored_is_said_once,
   };
   TCase *ending = tcase_create("ending");
