@@ -226,6 +226,7 @@ static int age_open(const struct bo_host *host, int direction, const struct bo_c
   age->host = host;
   age->direction = direction;
   age->header.host = host;
+  age->header.too_long_class = direction == BO_ENCODE ? BO_CLASS_CONFIG : BO_CLASS_CORRUPT;
   age_keys_init(&age->identities, host);
   ERR_set_mark(); /* so that this thread's OpenSSL errors are left as they were */
   int result = direction == BO_ENCODE ? open_encoder(age, config, error) : open_decoder(age, config, error);

@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <stdio.h>
 #include <string.h>
 
 bool age_hmac(const void *key, size_t key_size, const void *data, size_t data_size, unsigned char mac[AGE_KEY_SIZE]) {
@@ -15,13 +16,11 @@ bool age_hmac(const void *key, size_t key_size, const void *data, size_t data_si
 bool age_hkdf(const void *secret, size_t secret_size, const void *salt, size_t salt_size, const char *info,
               unsigned char key[AGE_KEY_SIZE]) {
   unsigned char extracted[AGE_KEY_SIZE];
-  unsigned char block[64];
-  size_t info_size = strlen(info);
-  if (info_size >= sizeof(block)) return false;
-  memcpy(block, info, info_size);
-  block[info_size] = 1; /* the number of the only output block */
+  char block[64]; /* ends in the number of the only output block, 1 */
+  int block_size = snprintf(block, sizeof(block), "%s\x01", info);
+  if (block_size < 0 || (size_t)block_size >= sizeof(block)) return false;
   bool ok = age_hmac(salt, salt_size, secret, secret_size, extracted) &&
-            age_hmac(extracted, sizeof(extracted), block, info_size + 1, key);
+            age_hmac(extracted, sizeof(extracted), block, (size_t)block_size, key);
   OPENSSL_cleanse(extracted, sizeof(extracted));
   return ok;
 }

@@ -31,7 +31,9 @@ int age_header_error(struct bo_error *error, const char *format, ...) {
 
 int age_text_append(struct age_text *text, const void *bytes, size_t size, struct bo_error *error) {
   if (size > AGE_HEADER_MAX - text->size)
-    return age_header_error(error, "it is longer than %d bytes, the most that is allowed", AGE_HEADER_MAX);
+    return bo_error_set(error, text->too_long_class, 0,
+                        "age header: it is longer than %d bytes, the most that is allowed%s", AGE_HEADER_MAX,
+                        text->too_long_class == BO_CLASS_CONFIG ? "; give fewer recipients" : "");
   if (text->size + size > text->capacity) {
     size_t capacity = text->capacity == 0 ? 4096 : text->capacity;
     while (capacity < text->size + size)

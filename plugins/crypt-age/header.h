@@ -17,9 +17,10 @@
 #define AGE_STANZA_BODY_MAX 2048     /* bytes that are kept of a body: what an RSA key of 16,384 bits makes */
 #define AGE_PAYLOAD_NONCE_SIZE 16    /* between the header and the payload */
 
-/* Bytes from the host's memory that grow up to a limit. */
+/* Bytes from the host's memory that grow up to AGE_HEADER_MAX. */
 struct age_text {
   const struct bo_host *host;
+  int too_long_class; /* of the error then: BO_CLASS_CONFIG for what is written, BO_CLASS_CORRUPT for what is read */
   char *bytes;
   size_t size;
   size_t capacity;

@@ -1,7 +1,7 @@
 /* crypt-age/scrypt.c - files encrypted with a passphrase (age-encryption.org/v1, "The scrypt recipient type"; RFC
  * 7914): they can be read here, not written, since a backup has nobody to ask.
  *
- * The file says how costly its key is: 2^N steps take N - 10 doublings of a MiB. A limit keeps a hostile file from
+ * The file says how costly its key is: 2^N steps take 2^N KiB of memory. A limit keeps a hostile file from
  * taking all memory. */
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -53,6 +53,15 @@ static unsigned parse_work_factor(struct age_slice text) {
   return value;
 }
 
+static enum age_match too_costly(const struct age_key *key, unsigned work_factor, struct bo_error *error) {
+  (void)bo_error_set(error, BO_CLASS_UNSUPPORTED, 0,
+                     "age header: its passphrase has a scrypt work factor over %u, which needs more than %u KiB of "
+                     "memory%s",
+                     key->work_factor_max, 1u << key->work_factor_max,
+                     work_factor <= AGE_WORK_FACTOR_LIMIT ? "; if you trust the file, raise workFactorMax" : "");
+  return AGE_BROKEN;
+}
+
 static enum age_match unwrap(const struct age_key *key, const struct age_stanza *stanza,
                              unsigned char file_key[AGE_FILE_KEY_SIZE], struct bo_error *error) {
   unsigned char salt[SALT_SIZE], seal[AGE_KEY_SIZE];
@@ -68,20 +77,13 @@ static enum age_match unwrap(const struct age_key *key, const struct age_stanza 
     (void)age_header_error(error, "the work factor of its passphrase (scrypt) is not a number");
     return AGE_BROKEN;
   }
-  if (work_factor > key->work_factor_max) {
-    bool ever = work_factor <= AGE_WORK_FACTOR_LIMIT;
-    (void)bo_error_set(error, BO_CLASS_UNSUPPORTED, 0,
-                       "age header: its passphrase has a scrypt work factor over %u, which needs more than %u MiB of "
-                       "memory%s",
-                       key->work_factor_max, (1u << key->work_factor_max) / 1024,
-                       ever ? "; if you trust the file, raise workFactorMax" : "");
-    return AGE_BROKEN;
-  }
+  if (work_factor > key->work_factor_max || work_factor > AGE_WORK_FACTOR_LIMIT)
+    return too_costly(key, work_factor, error);
   if (!scrypt(key, salt, work_factor, seal)) {
     (void)bo_error_set(error, BO_CLASS_NO_MEMORY, 0,
-                       "age: the key cannot be derived from the passphrase; it needs %lu KiB of memory for the scrypt "
-                       "work factor %u",
-                       1ul << work_factor, work_factor);
+                       "age: the key cannot be derived from the passphrase: there are no %u KiB of memory, which its "
+                       "scrypt work factor %u needs",
+                       1u << work_factor, work_factor);
     return AGE_BROKEN;
   }
   bool found = age_open_file_key(seal, stanza->body, file_key);

@@ -119,6 +119,18 @@ START_TEST(a_header_with_a_thousand_recipients) {
 }
 END_TEST
 
+START_TEST(more_recipients_than_can_be_read_again_are_refused) {
+  BO_CLEANUP_BUFFER struct bo_buffer list = BO_BUFFER_INIT;
+  for (int i = 0; i < 11000; i++)
+    bo_buffer_printf(&list, "%s\n", recipient(0));
+  setup_recipient(setup_init(&setup), bo_buffer_text(&list));
+  CLEANUP_OUTCOME struct outcome outcome = transform(BO_ENCODE, &setup, "", 0, whole);
+  ck_assert(!outcome.opened);
+  ck_assert_int_eq(outcome.error.error_class, BO_CLASS_CONFIG);
+  ck_assert_ptr_nonnull(strstr(outcome.error.text, "give fewer recipients"));
+}
+END_TEST
+
 START_TEST(a_header_without_end_is_bounded) {
   size_t size = 3 * 1024 * 1024;
   BO_CLEANUP_FREE char *bytes = malloc(size);
@@ -350,6 +362,7 @@ int main(void) {
   tcase_add_test(tests, every_recipient_of_several_can_decrypt);
   tcase_add_test(tests, two_encryptions_share_nothing);
   tcase_add_test(tests, a_header_with_a_thousand_recipients);
+  tcase_add_test(tests, more_recipients_than_can_be_read_again_are_refused);
   tcase_add_test(tests, a_header_without_end_is_bounded);
   tcase_add_test(tests, every_truncation_is_noticed);
   tcase_add_test(tests, every_flipped_bit_is_noticed);
