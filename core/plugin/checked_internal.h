@@ -1,0 +1,35 @@
+/* core/plugin/checked_internal.h - what the checked wrappers of all kinds share. */
+#ifndef BO_PLUGIN_CHECKED_INTERNAL_H
+#define BO_PLUGIN_CHECKED_INTERNAL_H
+
+#include "core/plugin/checked.h"
+
+/* The end of every call: no longer running, a trace line, the result checked. `allowed` is a set of bits 1 << result.
+ * A result outside of it, or a failure without a text, is made into a proper error. */
+int bo_checked_leave(struct bo_plugin_host *host, bool *broken, const char *function, int result, unsigned allowed,
+                     struct bo_error *error);
+
+/* The plugin did something that its contract forbids: an error that says what. Marks the instance as broken. */
+int bo_checked_broke(struct bo_plugin_host *host, bool *broken, struct bo_error *error, const char *format, ...)
+    BO_PRINTF(4, 5);
+
+#define BO_CALL_RESULTS ((1U << BO_OK) | (1U << BO_RETRY) | (1U << BO_ERROR))
+
+/* Calls and checks. `error` is cleared before, so that an old text cannot pass for the new failure's. */
+#define BO_CHECKED_CALL(host, broken, function, call, error)                           \
+  __extension__({                                                                      \
+    *(error) = (struct bo_error)BO_ERROR_INIT;                                         \
+    bo_plugin_host_enter((host), (function));                                          \
+    int result_ = (call);                                                              \
+    bo_checked_leave((host), (broken), (function), result_, BO_CALL_RESULTS, (error)); \
+  })
+
+/* A caller may pass NULL for an error it does not want; a plugin always gets one. */
+#define BO_NEED_ERROR(error)                       \
+  struct bo_error unwanted_error_ = BO_ERROR_INIT; \
+  if ((error) == NULL) (error) = &unwanted_error_
+
+/* Text that a plugin was to end with NUL, inside a fixed array. */
+#define BO_IS_TERMINATED(array) (memchr((array), '\0', sizeof(array)) != NULL)
+
+#endif

@@ -1,0 +1,165 @@
+#include <assert.h>
+
+#include "core/plugin/checked_internal.h"
+
+#define CALL(platform, function, call) BO_CHECKED_CALL(&(platform)->host, &(platform)->broken, function, call, error)
+
+/* An exec's calls last as long as its command does, and several run at once: they are not noted for the watchdog. */
+#define EXEC_CALL(exec, function, call)                                           \
+  __extension__({                                                                 \
+    bool unused_ = false;                                                         \
+    *error = (struct bo_error)BO_ERROR_INIT;                                      \
+    int result_ = (call);                                                         \
+    exec_leave((exec)->workload->platform, &unused_, (function), result_, error); \
+  })
+
+static const struct bo_platform_operations *operations(const struct bo_platform *platform) {
+  assert(platform->instance != NULL);
+  return platform->plugin->operations.platform;
+}
+
+static int exec_leave(struct bo_platform *platform, bool *broken, const char *function, int result,
+                      struct bo_error *error) {
+  return bo_checked_leave(&platform->host, broken, function, result, BO_CALL_RESULTS, error) == BO_OK ? BO_OK
+                                                                                                      : BO_ERROR;
+}
+
+int bo_platform_open(struct bo_platform *platform, const struct bo_loaded_plugin *plugin,
+                     const struct bo_config *config, const struct bo_log *log, struct bo_error *error) {
+  BO_NEED_ERROR(error);
+  *platform = (struct bo_platform){.plugin = plugin};
+  char source[48];
+  (void)snprintf(source, sizeof(source), "platform-%s", plugin->descriptor.name);
+  if (bo_plugin_host_init(&platform->host, log, source, error) != BO_OK) return BO_ERROR;
+  int result = CALL(platform, "open",
+                    plugin->operations.platform->open(&platform->host.table, config, &platform->instance, error));
+  if (result == BO_OK && platform->instance == NULL)
+    result = bo_checked_broke(&platform->host, &platform->broken, error, "open() gave no instance");
+  if (result == BO_OK) return BO_OK;
+  platform->instance = NULL;
+  bo_plugin_host_destroy(&platform->host);
+  return BO_ERROR;
+}
+
+void bo_platform_close(struct bo_platform *platform) {
+  if (platform->instance == NULL) return;
+  bo_plugin_host_enter(&platform->host, "close");
+  operations(platform)->close(platform->instance);
+  bo_plugin_host_leave(&platform->host);
+  platform->instance = NULL;
+  bo_plugin_host_destroy(&platform->host);
+}
+
+void bo_platform_cancel(struct bo_platform *platform) {
+  bo_plugin_host_cancel(&platform->host);
+  operations(platform)->cancel(platform->instance);
+}
+
+int bo_workload_start(struct bo_workload *workload, struct bo_platform *platform, const struct bo_workload_spec *spec,
+                      struct bo_error *error) {
+  BO_NEED_ERROR(error);
+  *workload = (struct bo_workload){.platform = platform};
+  int result = CALL(platform, "workload_start",
+                    operations(platform)->workload_start(platform->instance, spec, &workload->instance, error));
+  if (result == BO_OK && workload->instance == NULL)
+    result = bo_checked_broke(&platform->host, &platform->broken, error, "workload_start() gave no workload");
+  if (result != BO_OK) workload->instance = NULL;
+  return result;
+}
+
+int bo_workload_state_get(struct bo_workload *workload, struct bo_workload_state *state, struct bo_error *error) {
+  BO_NEED_ERROR(error);
+  struct bo_platform *platform = workload->platform;
+  *state = (struct bo_workload_state){.size = sizeof(*state)};
+  int result = CALL(platform, "workload_state", operations(platform)->workload_state(workload->instance, state, error));
+  if (result != BO_OK) return result;
+  if (state->phase < BO_WORKLOAD_STARTING || state->phase > BO_WORKLOAD_LOST || !BO_IS_TERMINATED(state->name) ||
+      !BO_IS_TERMINATED(state->reason))
+    return bo_checked_broke(&platform->host, &platform->broken, error, "workload_state() filled in nonsense");
+  return BO_OK;
+}
+
+int bo_workload_stop(struct bo_workload *workload, uint32_t grace_ms, struct bo_error *error) {
+  BO_NEED_ERROR(error);
+  struct bo_platform *platform = workload->platform;
+  return CALL(platform, "workload_stop", operations(platform)->workload_stop(workload->instance, grace_ms, error));
+}
+
+void bo_workload_close(struct bo_workload *workload) {
+  if (workload->instance == NULL) return;
+  struct bo_platform *platform = workload->platform;
+  bo_plugin_host_enter(&platform->host, "workload_close");
+  operations(platform)->workload_close(workload->instance);
+  bo_plugin_host_leave(&platform->host);
+  workload->instance = NULL;
+}
+
+int bo_exec_open(struct bo_exec *exec, struct bo_workload *workload, const struct bo_exec_spec *spec,
+                 struct bo_error *error) {
+  BO_NEED_ERROR(error);
+  *exec = (struct bo_exec){.workload = workload, .direction = spec->direction};
+  struct bo_platform *platform = workload->platform;
+  int result =
+      CALL(platform, "exec_open", operations(platform)->exec_open(workload->instance, spec, &exec->instance, error));
+  if (result == BO_OK && exec->instance == NULL)
+    result = bo_checked_broke(&platform->host, &platform->broken, error, "exec_open() gave no exec");
+  if (result != BO_OK) exec->instance = NULL;
+  return result;
+}
+
+int bo_exec_read(struct bo_exec *exec, void *bytes, size_t capacity, size_t *size, struct bo_error *error) {
+  assert(exec->instance != NULL && exec->direction == BO_EXEC_BACKUP && !exec->read_ended && capacity > 0);
+  BO_NEED_ERROR(error);
+  struct bo_platform *platform = exec->workload->platform;
+  *size = 0;
+  int result =
+      EXEC_CALL(exec, "exec_read", operations(platform)->exec_read(exec->instance, bytes, capacity, size, error));
+  if (result != BO_OK) return result;
+  if (*size > capacity)
+    return bo_checked_broke(&platform->host, &platform->broken, error, "exec_read() gave %zu bytes for a buffer of %zu",
+                            *size, capacity);
+  exec->read_ended = *size == 0;
+  return BO_OK;
+}
+
+int bo_exec_write(struct bo_exec *exec, const void *bytes, size_t size, struct bo_error *error) {
+  assert(exec->instance != NULL && exec->direction == BO_EXEC_RESTORE && !exec->stdin_closed);
+  BO_NEED_ERROR(error);
+  struct bo_platform *platform = exec->workload->platform;
+  return EXEC_CALL(exec, "exec_write", operations(platform)->exec_write(exec->instance, bytes, size, error));
+}
+
+int bo_exec_close_stdin(struct bo_exec *exec, struct bo_error *error) {
+  assert(exec->instance != NULL && exec->direction == BO_EXEC_RESTORE && !exec->stdin_closed);
+  BO_NEED_ERROR(error);
+  struct bo_platform *platform = exec->workload->platform;
+  exec->stdin_closed = true;
+  return EXEC_CALL(exec, "exec_close_stdin", operations(platform)->exec_close_stdin(exec->instance, error));
+}
+
+int bo_exec_wait(struct bo_exec *exec, struct bo_exit *exit, struct bo_error *error) {
+  assert(exec->instance != NULL);
+  BO_NEED_ERROR(error);
+  struct bo_platform *platform = exec->workload->platform;
+  *exit = (struct bo_exit){.size = sizeof(*exit)};
+  int result = EXEC_CALL(exec, "exec_wait", operations(platform)->exec_wait(exec->instance, exit, error));
+  if (result != BO_OK) return result;
+  /* An exit that was not filled in must never pass for status 0. */
+  bool good = (exit->kind == BO_EXIT_STATUS && exit->code >= 0 && exit->code <= 255) ||
+              (exit->kind == BO_EXIT_SIGNAL && exit->code >= 1 && exit->code <= 64);
+  if (good) return BO_OK;
+  return bo_checked_broke(&platform->host, &platform->broken, error, "exec_wait() gave no exit status");
+}
+
+void bo_exec_cancel(struct bo_exec *exec) {
+  operations(exec->workload->platform)->exec_cancel(exec->instance);
+}
+
+void bo_exec_close(struct bo_exec *exec) {
+  if (exec->instance == NULL) return;
+  struct bo_platform *platform = exec->workload->platform;
+  bo_plugin_host_enter(&platform->host, "exec_close");
+  operations(platform)->exec_close(exec->instance);
+  bo_plugin_host_leave(&platform->host);
+  exec->instance = NULL;
+}
