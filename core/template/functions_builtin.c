@@ -137,8 +137,16 @@ FUNCTION(fn_printf) {
   return value_text(print_format(render, args[0].text, args + 1, count - 1));
 }
 
+/* The arguments of an escape, printed as an action prints them. */
+static struct text escape_operands(struct render *render, const struct value *args, size_t count) {
+  struct value *copies = render_alloc(render, count, sizeof(*copies));
+  for (size_t i = 0; i < count; i++)
+    copies[i] = value_is_nil(args[i]) ? value_text(TEXT("<no value>")) : args[i];
+  return print_operands(render, copies, count);
+}
+
 FUNCTION(fn_html) {
-  struct text text = print_operands(render, args, count);
+  struct text text = escape_operands(render, args, count);
   struct builder builder = BUILDER(render);
   for (size_t i = 0; i < text.size; i++) {
     switch (text.bytes[i]) {
@@ -155,7 +163,7 @@ FUNCTION(fn_html) {
 }
 
 FUNCTION(fn_js) {
-  struct text text = print_operands(render, args, count);
+  struct text text = escape_operands(render, args, count);
   struct builder builder = BUILDER(render);
   for (size_t at = 0; at < text.size;) {
     size_t start = at;
@@ -172,7 +180,7 @@ FUNCTION(fn_js) {
 }
 
 FUNCTION(fn_urlquery) {
-  struct text text = print_operands(render, args, count);
+  struct text text = escape_operands(render, args, count);
   struct builder builder = BUILDER(render);
   for (size_t i = 0; i < text.size; i++) {
     unsigned char c = (unsigned char)text.bytes[i];

@@ -46,7 +46,7 @@ FUNCTION(fn_title) {
   uint32_t previous = ' ';
   for (size_t at = 0; at < args[0].text.size;) {
     uint32_t rune = rune_next(args[0].text, &at);
-    build_rune(&builder, separates(render, previous) ? rune_upper(render, rune) : rune);
+    build_rune(&builder, separates(render, previous) ? rune_title(render, rune) : rune);
     previous = rune;
   }
   return text_result(&builder);

@@ -66,7 +66,8 @@ static void check_host(struct render *render, struct text host) {
     colon = text_find(host, TEXT(":"), bracket);
   }
   for (size_t i = 0; i < host.size; i++)
-    if (host.bytes[i] == ' ' || host.bytes[i] == '<' || host.bytes[i] == '>' || host.bytes[i] == '"')
+    if (host.bytes[i] == ' ' || (host.bytes[i] == '%' && i + 1 < host.size && host.bytes[i + 1] < '8') ||
+        host.bytes[i] == '<' || host.bytes[i] == '>' || host.bytes[i] == '"')
       render_fail(render, "urlParse: a character that cannot be in a host's name");
   for (size_t i = colon == SIZE_MAX ? host.size : colon + 1; i < host.size; i++)
     if (host.bytes[i] < '0' || host.bytes[i] > '9') render_fail(render, "urlParse: the port is no number");
@@ -84,6 +85,22 @@ static struct text host_name(struct text host) {
   return cut(host, TEXT(":"), &port);
 }
 
+/* "user:password", checked and with percent signs where they are needed. */
+static struct text user_text(struct render *render, struct text user) {
+  for (size_t i = 0; i < user.size; i++) {
+    char c = user.bytes[i];
+    bool word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!word && (c == '\0' || strchr("-._:~!$&'()*+,;=%@", c) == NULL))
+      render_fail(render, "a character that cannot be in a URL's user name or password");
+  }
+  struct builder builder = BUILDER(render);
+  struct text password, name = cut(user, TEXT(":"), &password);
+  encode(&builder, decode(render, name), "$&+,;=");
+  if (name.size < user.size) build_string(&builder, ":");
+  encode(&builder, decode(render, password), "$&+,;=");
+  return build_done(&builder);
+}
+
 /* //user@host:port; what is behind it is left in `*rest`. */
 static void parse_authority(struct render *render, struct map *map, struct text *rest) {
   struct text authority = text_part(*rest, 2, rest->size);
@@ -92,13 +109,14 @@ static void parse_authority(struct render *render, struct map *map, struct text 
   if (slash != SIZE_MAX) authority.size = slash;
   for (size_t i = authority.size; i > 0; i--) {
     if (authority.bytes[i - 1] != '@') continue;
-    put(render, map, "userinfo", text_part(authority, 0, i - 1));
+    put(render, map, "userinfo", user_text(render, text_part(authority, 0, i - 1)));
     authority = text_part(authority, i, authority.size);
     break;
   }
   check_host(render, authority);
-  put(render, map, "host", decode(render, authority));
-  put(render, map, "hostname", host_name(authority));
+  struct text host = decode(render, authority);
+  put(render, map, "host", host);
+  put(render, map, "hostname", host_name(host));
 }
 
 FUNCTION(fn_url_parse) {
@@ -120,7 +138,11 @@ FUNCTION(fn_url_parse) {
     put(render, map, "opaque", rest);
     return value_map(map, TYPE_PLAIN);
   }
-  if (rooted && rest.size > 1 && rest.bytes[1] == '/') parse_authority(render, map, &rest);
+  size_t colon = text_find(rest, TEXT(":"), 0), slash = text_find(rest, TEXT("/"), 0);
+  if (!rooted && colon != SIZE_MAX && colon < slash)
+    render_fail(render, "urlParse: a colon in a path's first name; put a scheme or a slash before it");
+  bool slashes = text_find(rest, TEXT("//"), 0) == 0, three = text_find(rest, TEXT("///"), 0) == 0;
+  if (slashes && (scheme.size > 0 || !three)) parse_authority(render, map, &rest);
   put(render, map, "path", decode(render, rest));
   return value_map(map, TYPE_PLAIN);
 }
@@ -145,16 +167,16 @@ FUNCTION(fn_url_join) {
   } else {
     bool authority = scheme.size > 0 || host.size > 0 || user.size > 0;
     if (authority && (host.size > 0 || path.size > 0 || user.size > 0)) build_string(&builder, "//");
-    encode(&builder, user, "$&+,/;=:%");
+    build_text(&builder, user_text(render, user));
     if (user.size > 0) build_string(&builder, "@");
     encode(&builder, host, "!$&'()*+,;=:[]<>\"");
     if (path.size > 0 && path.bytes[0] != '/' && host.size > 0) build_string(&builder, "/");
-    encode(&builder, path, "$&+,/:;=@!'()*");
+    encode(&builder, path, "$&+,/:;=@");
   }
   if (query.size > 0) build_string(&builder, "?");
   build_text(&builder, query);
   if (fragment.size > 0) build_string(&builder, "#");
-  encode(&builder, fragment, "$&+,/:;=?@!()*'");
+  encode(&builder, fragment, "$&+,/:;=?@!()*");
   return value_text(build_done(&builder));
 }
 

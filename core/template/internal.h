@@ -225,6 +225,7 @@ size_t rune_count(struct text text);
 size_t rune_encode(uint32_t rune, char bytes[4]);
 uint32_t rune_upper(const struct render *render, uint32_t rune);
 uint32_t rune_lower(const struct render *render, uint32_t rune);
+uint32_t rune_title(const struct render *render, uint32_t rune);
 bool rune_is_upper(const struct render *render, uint32_t rune);
 bool rune_is_lower(const struct render *render, uint32_t rune);
 bool rune_is_letter(const struct render *render, uint32_t rune);

@@ -179,8 +179,7 @@ static void format_zone(struct builder *builder, struct moment moment) {
     return;
   }
   int32_t minutes = (moment.offset_seconds < 0 ? -moment.offset_seconds : moment.offset_seconds) / 60;
-  build_printf(builder, "%c%02d", moment.offset_seconds < 0 ? '-' : '+', (int)(minutes / 60));
-  if (minutes % 60 != 0) build_printf(builder, "%02d", (int)(minutes % 60));
+  build_printf(builder, "%c%02d%02d", moment.offset_seconds < 0 ? '-' : '+', (int)(minutes / 60), (int)(minutes % 60));
 }
 
 static void format_piece(struct builder *builder, enum piece piece, struct text layout, struct moment moment) {
@@ -236,7 +235,8 @@ struct parsed {
   struct text layout;
   int year, month, day, year_day; /* month, day, year_day: 0 when not given */
   int hour, minute, second, nanoseconds;
-  int pm; /* -1: not given */
+  int pm;      /* -1: not given */
+  bool is_utc; /* by a Z */
   bool has_offset;
   int32_t offset_seconds;
   const char *zone; /* NULL: not given */
@@ -309,7 +309,7 @@ static bool parse_seconds(struct parsed *parsed, size_t least, const struct chun
 static bool parse_offset(struct parsed *parsed, struct text layout) {
   if (layout.bytes[0] == 'Z' && has_prefix(parsed->text, parsed->at, "Z")) {
     parsed->at++;
-    parsed->has_offset = true;
+    parsed->is_utc = true;
     return true;
   }
   bool colons = memchr(layout.bytes, ':', layout.size) != NULL;
@@ -327,22 +327,36 @@ static bool parse_offset(struct parsed *parsed, struct text layout) {
   return true;
 }
 
-/* An abbreviation: three or four capitals, of four the last a T; GMT may have an offset in hours behind it. */
+/* A sign and up to 23 hours: the name of a zone that has none. */
+static bool parse_signed_hours(struct parsed *parsed, int *hours) {
+  char sign = parsed->at < parsed->text.size ? parsed->text.bytes[parsed->at] : '\0';
+  if (sign != '+' && sign != '-') return false;
+  parsed->at++;
+  if (!parse_digits(parsed, 1, 9, hours) || *hours > 23) return false;
+  *hours = sign == '-' ? -*hours : *hours;
+  return true;
+}
+
+/* An abbreviation: three capitals, or four or five of which the last is a T; GMT may have hours behind it. Which offset
+ * a name stands for is not known, so it is taken for UTC's. */
 static bool parse_zone(struct parsed *parsed) {
-  size_t end = parsed->at;
+  size_t start = parsed->at, end = start;
+  int hours = 0;
   while (end < parsed->text.size && parsed->text.bytes[end] >= 'A' && parsed->text.bytes[end] <= 'Z')
     end++;
-  size_t size = end - parsed->at;
-  if (size < 3 || size > 5 || (size > 3 && parsed->text.bytes[end - 1] != 'T')) return false;
-  size_t start = parsed->at;
-  parsed->at = end;
-  if (has_prefix(parsed->text, start, "GMT") && size == 3 && end < parsed->text.size &&
-      (parsed->text.bytes[end] == '+' || parsed->text.bytes[end] == '-') && is_digit(parsed->text, end + 1)) {
-    int hours = 0;
-    parsed->at++;
-    if (!parse_ranged(parsed, 1, 0, 23, &hours)) return false;
-    parsed->offset_seconds = hours * 3600 * (parsed->text.bytes[end] == '-' ? -1 : 1);
-    parsed->has_offset = true;
+  size_t size = end - start;
+  if (size == 0) {
+    if (!parse_signed_hours(parsed, &hours)) return false;
+  } else {
+    if (has_prefix(parsed->text, start, "UTC") || has_prefix(parsed->text, start, "GMT")) size = 3;
+    if (size < 3 || size > 5 || (size > 3 && parsed->text.bytes[end - 1] != 'T')) return false;
+    parsed->at = start + size;
+    struct parsed before = *parsed;
+    if (size == 3 && has_prefix(parsed->text, start, "GMT") && parse_signed_hours(parsed, &hours)) {
+      parsed->offset_seconds = parsed->has_offset ? parsed->offset_seconds : hours * 3600;
+    } else {
+      *parsed = before;
+    }
   }
   parsed->zone = text_string(parsed->render, text_part(parsed->text, start, parsed->at));
   return true;
@@ -354,7 +368,7 @@ static bool parse_year_day(struct parsed *parsed, bool spaces) {
     parsed->at++;
     skipped++;
   }
-  return parse_digits(parsed, 3 - skipped, 3 - skipped, &parsed->year_day) && parsed->year_day > 0;
+  return parse_digits(parsed, spaces ? 1 : 3, 3, &parsed->year_day) && parsed->year_day > 0;
 }
 
 static bool parse_piece(struct parsed *parsed, const struct chunk *chunk) {
@@ -430,6 +444,10 @@ static int days_in_month(int year, int month) {
 
 /* The pieces together; false when there is no such day. */
 static bool assemble(struct parsed *parsed, struct moment *moment) {
+  if (parsed->is_utc) {
+    parsed->offset_seconds = 0;
+    parsed->zone = NULL;
+  }
   if (parsed->pm == 1 && parsed->hour < 12) parsed->hour += 12;
   if (parsed->pm == 0 && parsed->hour == 12) parsed->hour = 0;
   int64_t days = bo_days_from_civil(parsed->year, 1, 1);
@@ -449,7 +467,7 @@ static bool assemble(struct parsed *parsed, struct moment *moment) {
   moment->seconds = days * 86400 + parsed->hour * 3600 + parsed->minute * 60 + parsed->second - parsed->offset_seconds;
   moment->nanoseconds = parsed->nanoseconds;
   moment->offset_seconds = parsed->offset_seconds;
-  bool utc = parsed->offset_seconds == 0 && (parsed->has_offset || parsed->zone == NULL);
+  bool utc = parsed->offset_seconds == 0 && (parsed->zone == NULL || strcmp(parsed->zone, "UTC") == 0);
   moment->zone = utc ? "UTC" : parsed->zone != NULL ? parsed->zone : "";
   return true;
 }
@@ -528,8 +546,10 @@ bool duration_parse(struct text text, int64_t *nanoseconds) {
     if (*end != '\0' || unit == 0) return false;
     /* Go cuts the fraction to whole nanoseconds. */
     sum += (long double)(uint64_t)(value * unit < 1.8e19L ? value * unit : 1.8e19L);
-    if (sum > 9.2233720368547758e18L) return false;
+    if (sum > 0x1p63L) return false;
   }
-  *nanoseconds = negative ? -(int64_t)sum : (int64_t)sum;
+  uint64_t size = (uint64_t)sum;
+  if (size > (uint64_t)INT64_MAX && !negative) return false;
+  *nanoseconds = (int64_t)(negative ? 0 - size : size);
   return true;
 }

@@ -16,6 +16,14 @@ static void print_verb(struct builder *builder, const struct verb *verb, struct 
 
 static const struct verb plain = {.letter = 'v', .rune = 'v'};
 
+/* Within lists and maps nil is this, whatever the verb. */
+static void print_item(struct builder *builder, const struct verb *verb, struct value item) {
+  if (value_is_nil(item))
+    build_string(builder, verb->letter == 'v' && verb->sharp ? "interface {}(nil)" : "<nil>");
+  else
+    print_verb(builder, verb, item);
+}
+
 /* Pads to the verb's width, in characters. `sign` goes before padding zeros. */
 static void pad(struct builder *builder, const struct verb *verb, struct text sign, struct text text, bool zeros) {
   size_t count = rune_count(sign) + rune_count(text);
@@ -72,15 +80,21 @@ static bool can_back_quote(struct text text) {
   return true;
 }
 
+/* The value is printed as with %v, in the width and precision that the verb has. */
 static struct text bad_verb(struct render *render, const struct verb *verb, struct value value) {
+  struct verb good = *verb;
+  good.letter = 'v';
+  good.sharp = verb->sharp && value.kind == VALUE_FLOAT;
+  const char *type = value_type_name(value);
+  if (value.kind == VALUE_INT) value.type = TYPE_PLAIN; /* the bare number, not what its type makes of it */
   struct builder builder = BUILDER(render);
   build_string(&builder, "%!");
   build_rune(&builder, verb->rune);
   build_string(&builder, "(");
-  build_string(&builder, value_type_name(value));
+  build_string(&builder, type);
   if (!value_is_nil(value)) {
     build_string(&builder, "=");
-    print_value(&builder, value);
+    print_verb(&builder, &good, value);
   }
   build_string(&builder, ")");
   return build_done(&builder);
@@ -138,10 +152,12 @@ static void print_character(struct builder *builder, const struct verb *verb, in
   } else if (verb->letter == 'q') {
     build_text(&text, quoted(builder->render, character, '\'', verb->plus));
   } else {
-    build_printf(&text, "U+%04llX", (unsigned long long)integer);
-    if (verb->sharp && rune_is_print(builder->render, rune)) build_printf(&text, " '%.*s'", (int)size, bytes);
+    build_printf(&text, "U+%0*llX", verb->has_precision && verb->precision > 4 ? verb->precision : 4,
+                 (unsigned long long)integer);
+    if (verb->sharp && rune == (uint64_t)integer && rune_is_print(builder->render, rune))
+      build_printf(&text, " '%.*s'", (int)size, bytes);
   }
-  pad(builder, verb, TEXT(""), build_done(&text), verb->zero);
+  pad(builder, verb, TEXT(""), build_done(&text), verb->zero && verb->letter != 'U');
 }
 
 static unsigned base_of(char letter) {
@@ -177,43 +193,60 @@ static void print_integer(struct builder *builder, const struct verb *verb, stru
   if (verb->letter == 'O') build_string(&sign, "0o");
   if (verb->sharp && base == 2) build_string(&sign, "0b");
   if (verb->sharp && base == 16) build_string(&sign, verb->letter == 'X' ? "0X" : "0x");
-  if (verb->has_precision && (size_t)verb->precision > count)
-    build_repeat(&digits, '0', (size_t)verb->precision - count);
-  if (verb->sharp && verb->letter == 'o' && reversed[count - 1] != '0' && digits.size == 0) build_string(&digits, "0");
+  size_t least = verb->has_precision ? (size_t)verb->precision : 0;
+  bool zeros = verb->zero && verb->has_width && !verb->has_precision;
+  if (zeros) least = (size_t)verb->width - (verb->width > 0 && (value.integer < 0 || verb->plus || verb->space));
+  if (least > count) build_repeat(&digits, '0', least - count);
+  if (verb->sharp && base == 8 && reversed[count - 1] != '0' && digits.size == 0) build_string(&digits, "0");
   bool nothing = verb->has_precision && verb->precision == 0 && value.integer == 0;
   while (count > 0 && !nothing)
     build_bytes(&digits, &reversed[--count], 1);
-  pad(builder, verb, nothing ? TEXT("") : build_done(&sign), build_done(&digits), verb->zero && !verb->has_precision);
+  pad(builder, verb, nothing ? TEXT("") : build_done(&sign), build_done(&digits), false);
 }
 
-/* %e, %f and %g with so many digits. */
-static struct text float_digits(struct render *render, char letter, int precision, double number) {
+/* %e, %f and %g with so many digits; `sharp` keeps the point and trailing zeros. */
+static struct text float_digits(struct render *render, char letter, bool sharp, int precision, double number) {
   size_t size = (size_t)precision + NUMBER_TEXT_MAX;
   char *bytes = render_alloc(render, size, 1);
-  switch (letter) {
-    case 'e': (void)snprintf(bytes, size, "%.*e", precision, number); break;
-    case 'f': (void)snprintf(bytes, size, "%.*f", precision, number); break;
-    default: (void)snprintf(bytes, size, "%.*g", precision, number); break;
-  }
+  if (letter == 'e')
+    (void)(sharp ? snprintf(bytes, size, "%#.*e", precision, number)
+                 : snprintf(bytes, size, "%.*e", precision, number));
+  else if (letter == 'f')
+    (void)(sharp ? snprintf(bytes, size, "%#.*f", precision, number)
+                 : snprintf(bytes, size, "%.*f", precision, number));
+  else
+    (void)(sharp ? snprintf(bytes, size, "%#.*g", precision, number)
+                 : snprintf(bytes, size, "%.*g", precision, number));
   return (struct text){bytes, strlen(bytes)};
+}
+
+/* As the verb says, without its sign and padding. */
+static struct text float_text(struct render *render, const struct verb *verb, char letter, double number) {
+  char shortest[NUMBER_TEXT_MAX];
+  if (!isnan(number) && !isinf(number) && (verb->has_precision || letter != 'g'))
+    return float_digits(render, letter, verb->sharp && verb->letter != 'v', verb->has_precision ? verb->precision : 6,
+                        number);
+  number_format(number, 'g', shortest);
+  /* With # the shortest text has six digits at least. */
+  size_t end = strcspn(shortest, "e"), digits = 0;
+  for (size_t i = 0; i < end; i++)
+    digits += shortest[i] >= '0' && shortest[i] <= '9';
+  if (verb->sharp && verb->letter != 'v' && digits > 0 && digits <= 6)
+    return float_digits(render, 'g', true, 6, number);
+  return text_copy(render, shortest, strlen(shortest));
 }
 
 static void print_float(struct builder *builder, const struct verb *verb, struct value value) {
   bool capital = verb->letter == 'E' || verb->letter == 'G';
   char letter = verb->letter == 'v' ? 'g' : (char)(verb->letter | 0x20);
+  if (verb->letter == 'x' || verb->letter == 'X' || verb->letter == 'b')
+    render_fail(builder->render, "printf: %%%c of a floating-point number is not done here", verb->letter);
   if (verb->letter == '\0' || strchr("eEfFgGv", verb->letter) == NULL) {
     build_text(builder, bad_verb(builder->render, verb, value));
     return;
   }
-  char shortest[NUMBER_TEXT_MAX];
   bool special = isnan(value.number) || isinf(value.number);
-  struct text digits;
-  if (special || (!verb->has_precision && letter == 'g')) {
-    number_format(value.number, 'g', shortest);
-    digits = text_copy(builder->render, shortest, strlen(shortest));
-  } else {
-    digits = float_digits(builder->render, letter, verb->has_precision ? verb->precision : 6, value.number);
-  }
+  struct text digits = float_text(builder->render, verb, letter, value.number);
   char *exponent = capital ? memchr(digits.bytes, 'e', digits.size) : NULL;
   if (exponent != NULL) *exponent = 'E';
   bool has_sign = digits.bytes[0] == '-' || digits.bytes[0] == '+';
@@ -242,7 +275,7 @@ static void print_list(struct builder *builder, const struct verb *verb, struct 
   build_string(builder, go ? "{" : "[");
   for (size_t i = 0; i < value.list->count; i++) {
     if (i > 0) build_string(builder, go ? ", " : " ");
-    print_verb(builder, verb, value.list->items[i]);
+    print_item(builder, verb, value.list->items[i]);
   }
   build_string(builder, go ? "}" : "]");
 }
@@ -255,7 +288,7 @@ static void print_map(struct builder *builder, const struct verb *verb, struct v
     if (i > 0) build_string(builder, go ? ", " : " ");
     print_verb(builder, verb, value_text(value.map->entries[i].key));
     build_string(builder, ":");
-    print_verb(builder, verb, value.map->entries[i].value);
+    print_item(builder, verb, value.map->entries[i].value);
   }
   build_string(builder, go ? "}" : "]");
 }
@@ -282,8 +315,8 @@ static bool stringer_text(struct render *render, struct value value, struct text
 
 static void print_kind(struct builder *builder, const struct verb *verb, struct value value) {
   struct text text;
-  bool for_text =
-      verb->letter != '\0' && strchr("vsqxX", verb->letter) != NULL && !(verb->letter == 'v' && verb->sharp);
+  bool for_text = verb->letter != '\0' && strchr("vsqxX", verb->letter) != NULL &&
+                  !(verb->letter == 'v' && verb->sharp && value.kind == VALUE_INT);
   if (for_text && stringer_text(builder->render, value, &text)) {
     print_string(builder, verb, text, value);
     return;
@@ -291,8 +324,8 @@ static void print_kind(struct builder *builder, const struct verb *verb, struct 
   switch (value.kind) {
     case VALUE_MISSING:
     case VALUE_NIL:
-      if (verb->letter == 'v')
-        pad(builder, verb, TEXT(""), verb->sharp ? TEXT("interface {}(nil)") : TEXT("<nil>"), false);
+      if (verb->letter == 'v' || verb->letter == 'T')
+        pad(builder, verb, TEXT(""), TEXT("<nil>"), false);
       else
         build_text(builder, bad_verb(builder->render, verb, value_nil));
       break;
@@ -316,9 +349,11 @@ static void print_kind(struct builder *builder, const struct verb *verb, struct 
 
 static void print_verb(struct builder *builder, const struct verb *verb, struct value value) {
   render_enter(builder->render);
-  if (verb->letter == 'T') {
+  if (verb->letter == 'T' && !value_is_nil(value)) {
     const char *name = value_type_name(value);
-    pad(builder, verb, TEXT(""), (struct text){name, strlen(name)}, false);
+    struct verb as_text = *verb;
+    as_text.letter = 's';
+    print_string(builder, &as_text, (struct text){name, strlen(name)}, value);
   } else {
     print_kind(builder, verb, value);
   }
@@ -447,7 +482,8 @@ static void parse_verb(struct printf_state *state, struct verb *verb) {
   if (verb->minus) verb->zero = false;
   if (peek(state) == '.') {
     state->at++;
-    bool star = peek(state) == '*' || peek(state) == '[';
+    parse_index(state);
+    bool star = peek(state) == '*';
     verb->has_precision = parse_size(state, &verb->precision, "%!(BADPREC)");
     if (verb->has_precision && verb->precision < 0) {
       verb->has_precision = false;
@@ -505,6 +541,7 @@ struct text print_format(struct render *render, struct text format, const struct
     }
     verb.rune = rune_next(format, &state.at);
     verb.letter = verb.rune < 0x80 ? (char)verb.rune : '\0';
+    if (verb.letter == 'v') verb.plus = false; /* it is about the fields of structs there */
     print_argument(&state, &verb);
   }
   print_extra(&state);

@@ -310,7 +310,7 @@ static size_t add_group(struct compiler *compiler, struct text name) {
   return regexp->groups++;
 }
 
-/* After the bracket. */
+/* After the bracket. NULL for mere flags. */
 static struct tree *parse_group(struct compiler *compiler) {
   struct flags outer = compiler->flags;
   struct tree *tree = tree_new(compiler, TREE_GROUP);
@@ -320,7 +320,7 @@ static struct tree *parse_group(struct compiler *compiler) {
     name = parse_group_name(compiler);
   } else if (take(compiler, "?")) {
     captures = false;
-    if (!parse_flags(compiler)) return tree_new(compiler, TREE_EMPTY); /* they hold up to the end of the outer group */
+    if (!parse_flags(compiler)) return NULL; /* they hold up to the end of the outer group */
   }
   if (captures) tree->group = add_group(compiler, name);
   tree->first = parse_choice(compiler);
@@ -402,12 +402,15 @@ static bool parse_repetition(struct compiler *compiler, struct tree *repeat) {
 }
 
 static struct tree *parse_repeated(struct compiler *compiler) {
-  struct tree *tree = parse_atom(compiler);
-  struct tree repeat = {.kind = TREE_REPEAT};
-  if (compiler->wrong != NULL || !parse_repetition(compiler, &repeat)) return tree;
+  struct tree repeat = {.kind = TREE_REPEAT}, second = repeat;
+  bool begins_so = parse_bounds(compiler, &repeat);
+  struct tree *tree = begins_so ? NULL : parse_atom(compiler);
+  if (compiler->wrong != NULL) return NULL;
+  bool repeated = begins_so || parse_repetition(compiler, &repeat);
+  if (repeated && tree == NULL) return wrong(compiler, "a repetition without anything to repeat");
+  if (!repeated) return tree != NULL ? tree : tree_new(compiler, TREE_EMPTY);
   repeat.lazy = take(compiler, "?") != compiler->flags.ungreedy;
   repeat.first = tree;
-  struct tree second = {.kind = TREE_REPEAT};
   if (parse_repetition(compiler, &second)) return wrong(compiler, "a repetition of a repetition");
   tree = tree_new(compiler, TREE_REPEAT);
   *tree = repeat;

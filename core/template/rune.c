@@ -69,6 +69,12 @@ uint32_t rune_lower(const struct render *render, uint32_t rune) {
   return (uint32_t)towlower_l((wint_t)rune, render->characters);
 }
 
+uint32_t rune_title(const struct render *render, uint32_t rune) {
+  wctrans_t title = wctrans_l("totitle", render->characters);
+  return title == (wctrans_t)0 ? rune_upper(render, rune)
+                               : (uint32_t)towctrans_l((wint_t)rune, title, render->characters);
+}
+
 bool rune_is_upper(const struct render *render, uint32_t rune) {
   return iswupper_l((wint_t)rune, render->characters) != 0;
 }
@@ -91,9 +97,22 @@ bool rune_is_space(uint32_t rune) {
          rune == 0x3000;
 }
 
+/* Format characters and those for private use, which C's tables take for printable and Go's do not. */
+static bool is_unseen(uint32_t rune) {
+  static const uint32_t ranges[][2] = {{0xAD, 0xAD},       {0x600, 0x605},     {0x61C, 0x61C},     {0x6DD, 0x6DD},
+                                       {0x70F, 0x70F},     {0x890, 0x891},     {0x8E2, 0x8E2},     {0x180E, 0x180E},
+                                       {0x200B, 0x200F},   {0x2028, 0x202E},   {0x2060, 0x206F},   {0xE000, 0xF8FF},
+                                       {0xFEFF, 0xFEFF},   {0xFFF9, 0xFFFB},   {0x110BD, 0x110BD}, {0x110CD, 0x110CD},
+                                       {0x13430, 0x1343F}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
+                                       {0xF0000, 0x10FFFF}};
+  for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+    if (rune >= ranges[i][0] && rune <= ranges[i][1]) return !(rune >= 0xE0100 && rune <= 0xE01EF);
+  return false;
+}
+
 bool rune_is_print(const struct render *render, uint32_t rune) {
   if (rune < 0x80) return rune >= 0x20 && rune < 0x7F;
-  return !rune_is_space(rune) && iswprint_l((wint_t)rune, render->characters) != 0;
+  return !rune_is_space(rune) && !is_unseen(rune) && iswprint_l((wint_t)rune, render->characters) != 0;
 }
 
 struct text text_trim_space(struct text text) {
