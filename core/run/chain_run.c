@@ -79,7 +79,7 @@ static int put_opened(void *context, const char *token, struct bo_error *error) 
   (void)cJSON_AddStringToObject(json, "key", run->spec->key);
   (void)cJSON_AddStringToObject(json, "token", token);
   char *text = cJSON_PrintUnformatted(json);
-  bo_owner_send(&run->owner, text, true);
+  bo_owner_send(run->context->owner, text, true);
   cJSON_free(text);
   cJSON_Delete(json);
   return BO_OK;
@@ -103,7 +103,7 @@ static int permit_commit(void *context, struct bo_error *error) {
   struct bo_run *run = context;
   char *text = counts_json(run, "commit", true);
   if (text == NULL) return bo_error_set(error, BO_CLASS_NO_MEMORY, 0, "out of memory");
-  int result = bo_owner_ask_commit(&run->owner, text, COMMIT_ANSWER_MS, error);
+  int result = bo_owner_ask_commit(run->context->owner, text, COMMIT_ANSWER_MS, error);
   cJSON_free(text);
   return result;
 }
@@ -219,7 +219,7 @@ static void fail_chain(struct bo_run *run, const char *stage, const char *format
 
 static void send_progress(struct bo_run *run) {
   char *text = counts_json(run, "progress", false);
-  bo_owner_send(&run->owner, text, false);
+  bo_owner_send(run->context->owner, text, false);
   cJSON_free(text);
 }
 

@@ -19,7 +19,6 @@ struct bo_run {
   const struct bo_run_context *context;
   const struct bo_run_spec *spec;
   struct bo_run_result *result;
-  struct bo_owner owner;
 
   struct bo_run_plugin compression;
   struct bo_run_plugin encryption;

@@ -92,15 +92,20 @@ static void *owner_thread(void *argument) {
   return NULL;
 }
 
-int bo_owner_start(struct bo_owner *owner, int in_fd, int out_fd, const char *rest, size_t rest_size,
-                   void (*cancel)(void *context, const struct bo_error *why), void *context, struct bo_error *error) {
-  *owner = (struct bo_owner){.in_fd = in_fd, .out_fd = out_fd, .cancel = cancel, .context = context};
+void bo_owner_init(struct bo_owner *owner, int in_fd, int out_fd) {
+  *owner = (struct bo_owner){.in_fd = in_fd, .out_fd = out_fd, .signal_fd = -1, .wake_fd = -1};
   (void)pthread_mutex_init(&owner->lock, NULL);
   pthread_condattr_t attributes;
   (void)pthread_condattr_init(&attributes);
   (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
   (void)pthread_cond_init(&owner->answered, &attributes);
   (void)pthread_condattr_destroy(&attributes);
+}
+
+int bo_owner_start(struct bo_owner *owner, const char *rest, size_t rest_size,
+                   void (*cancel)(void *context, const struct bo_error *why), void *context, struct bo_error *error) {
+  owner->cancel = cancel;
+  owner->context = context;
   sigset_t signals;
   (void)sigemptyset(&signals);
   (void)sigaddset(&signals, SIGTERM);
@@ -117,15 +122,15 @@ int bo_owner_start(struct bo_owner *owner, int in_fd, int out_fd, const char *re
 void bo_owner_stop(struct bo_owner *owner) {
   if (owner->started) {
     uint64_t one = 1;
-    struct bo_error error = BO_ERROR_INIT;
-    (void)bo_write_all(owner->wake_fd, &one, sizeof(one), &error);
+    (void)bo_write_all(owner->wake_fd, &one, sizeof(one), NULL);
     (void)pthread_join(owner->thread, NULL);
+    owner->started = false;
   }
   if (owner->signal_fd >= 0) (void)close(owner->signal_fd);
   if (owner->wake_fd >= 0) (void)close(owner->wake_fd);
+  owner->signal_fd = -1;
+  owner->wake_fd = -1;
   bo_buffer_free(&owner->input);
-  (void)pthread_cond_destroy(&owner->answered);
-  (void)pthread_mutex_destroy(&owner->lock);
 }
 
 /* Writes with patience until `until_ms`; 0: only what goes at once. Lines up to PIPE_BUF go whole or not at all. */

@@ -32,9 +32,14 @@ struct bo_owner {
   void *context;
 };
 
-/* `rest`: bytes that were read from in_fd behind the spec, already; may be NULL. SIGTERM and SIGINT must be blocked. */
-int bo_owner_start(struct bo_owner *owner, int in_fd, int out_fd, const char *rest, size_t rest_size,
+/* After this lines can be sent. */
+void bo_owner_init(struct bo_owner *owner, int in_fd, int out_fd);
+
+/* From now on the owner is listened to. `rest`: bytes that were read from in_fd behind the spec, already; may be NULL.
+ * SIGTERM and SIGINT must be blocked. */
+int bo_owner_start(struct bo_owner *owner, const char *rest, size_t rest_size,
                    void (*cancel)(void *context, const struct bo_error *why), void *context, struct bo_error *error);
+/* Also without a start. Lines can still be sent. */
 void bo_owner_stop(struct bo_owner *owner);
 
 /* Any thread: writes one line (JSON without a newline). One that is `important` waits for a slow reader, up to ten

@@ -19,7 +19,7 @@ static int list_one(void *context, const char *key, const struct bo_object *obje
     (void)cJSON_AddStringToObject(json, "modified", modified);
   }
   char *text = cJSON_PrintUnformatted(json);
-  bo_owner_send(&run->owner, text, true);
+  bo_owner_send(run->context->owner, text, true);
   cJSON_free(text);
   cJSON_Delete(json);
   run->result->count++;
@@ -31,7 +31,7 @@ static int list(struct bo_run *run, struct bo_error *error) {
   bool more = false;
   int result = bo_storage_list(&run->storage, run->spec->prefix, run->spec->after, (uint32_t)run->spec->limit, list_one,
                                run, &more, error);
-  if (result == BO_OK && more) bo_owner_send(&run->owner, "{\"type\":\"more\"}", true);
+  if (result == BO_OK && more) bo_owner_send(run->context->owner, "{\"type\":\"more\"}", true);
   return result;
 }
 

@@ -198,8 +198,7 @@ bool bo_run_execute(const struct bo_run_context *context, struct bo_run_result *
   bo_tail_init(&run->tail);
   bo_run_result_init(result, context->spec->operation);
   struct bo_error error = BO_ERROR_INIT;
-  int done = bo_owner_start(&run->owner, context->owner_in_fd, context->owner_out_fd, context->owner_rest,
-                            context->owner_rest_size, cancel, run, &error);
+  int done = bo_owner_start(context->owner, context->owner_rest, context->owner_rest_size, cancel, run, &error);
   if (done == BO_OK) done = execute(run, &error);
   result->successful = done == BO_OK;
   if (done != BO_OK) {
@@ -208,15 +207,15 @@ bool bo_run_execute(const struct bo_run_context *context, struct bo_run_result *
     result->error = error;
   }
   bound_by_alarm(run);
-  end_workload(run);
+  if (!run->abandoned) end_workload(run);
   fill_tail(run);
   result->completion_ms = bo_realtime_ms();
   char *json = bo_run_result_json(result, context->spec, 0);
-  bo_owner_send(&run->owner, json, true);
+  bo_owner_send(context->owner, json, true);
   free(json);
   if (run->abandoned) return false;
   set_flag(run, &run->storage_active, false);
-  bo_owner_stop(&run->owner);
+  bo_owner_stop(context->owner);
   if (run->storage.instance != NULL) bo_storage_close(&run->storage);
   unload(&run->compression);
   unload(&run->encryption);

@@ -16,8 +16,7 @@
 struct bo_run_context {
   const struct bo_run_spec *spec;
   const struct bo_log *log;
-  int owner_in_fd; /* as struct bo_owner */
-  int owner_out_fd;
+  struct bo_owner *owner; /* initialised; started and stopped by the run */
   const char *owner_rest; /* bytes that were read behind the spec */
   size_t owner_rest_size;
   /* Applies the address space's limit once the plugins have stated their needs; NULL for none. */
