@@ -1,0 +1,1 @@
+LDLIBS_compress-gzip := -lz
