@@ -10,6 +10,8 @@
 
 enum { PARAM_PATH, PARAM_COUNT };
 
+#define ORPHAN_AGE_MS 60000
+
 static const struct bo_param params[PARAM_COUNT] = {
     [PARAM_PATH] = {.key = "path",
                     .type = BO_TYPE_STRING,
@@ -47,6 +49,7 @@ static int file_open(const struct bo_host *host, const struct bo_config *config,
   memcpy(copy, path, strlen(path) + 1);
   storage->host = host;
   storage->path = copy;
+  storage->orphan_age_ms = ORPHAN_AGE_MS;
   *out = storage;
   return BO_OK;
 }

@@ -22,8 +22,6 @@
 
 #define RECORD_SIZE (BO_KEY_MAX + 1 + BO_METADATA_MAX * (BO_METADATA_NAME_MAX + BO_METADATA_VALUE_MAX))
 #define METADATA_PATH_SIZE 128
-/* A record younger than this may belong to a commit that is about to show its object. */
-#define ORPHAN_AGE_MS 60000
 
 /* ---- records */
 
@@ -213,7 +211,7 @@ int file_metadata_sweep(struct file_storage *storage, int root, int state, const
     if (length < 0 || (size_t)length >= sizeof(path) || load(state, path, &record) != 0) continue;
     const char *key = next_text(&record, &position);
     int64_t age_ms = bo_realtime_ms() - modified_ms(&record.status.st_ctim);
-    if (key == NULL || strncmp(key, prefix, strlen(prefix)) != 0 || age_ms < ORPHAN_AGE_MS ||
+    if (key == NULL || strncmp(key, prefix, strlen(prefix)) != 0 || age_ms < storage->orphan_age_ms ||
         (uint64_t)age_ms / 1000 < older_than_seconds || is_current(root, key, path))
       continue;
     (void)unlinkat(state, path, 0);

@@ -235,7 +235,8 @@ static int commit(struct file_put *put, struct bo_object *object, struct bo_erro
   if (file_check_cancelled(put->storage, error) != BO_OK || name_data(put, path, &status, error) != BO_OK)
     return BO_ERROR;
   if (put->kept && file_metadata_publish(put->state, put->id, put->key, &status, error) != BO_OK) {
-    if (!is_alive(put)) return ended_elsewhere(put, error);
+    /* A discard empties the folder before it removes it. */
+    if (error->code == ENOENT) return ended_elsewhere(put, error);
     return BO_ERROR;
   }
   int result = place(put, path, &status, &parent, &old, error);

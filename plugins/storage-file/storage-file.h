@@ -27,7 +27,8 @@ struct file_storage {
   const struct bo_host *host;
   char *path;
   atomic_bool cancelled;
-  bool named_only; /* as if the file system had no unnamed files: the tests set it */
+  bool named_only;       /* as if the file system had no unnamed files: the tests set it */
+  int64_t orphan_age_ms; /* metadata younger than this may belong to a commit that is about to show its object */
   struct file_put *puts;
   struct file_get *gets;
 };

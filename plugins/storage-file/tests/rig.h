@@ -157,7 +157,7 @@ static inline int try_get(struct rig *rig, const char *key, uint64_t offset_byte
   int result = rig->ops->get_open(rig->storage, key, offset_bytes, if_match, &object, &get, &rig->error);
   if (result != BO_OK) return result;
   do {
-    char bytes[7];
+    char bytes[4096];
     result = rig->ops->get_read(get, bytes, sizeof(bytes), &size, &rig->error);
     if (result == BO_OK) (void)bo_buffer_append(&rig->got, bytes, size);
   } while (result == BO_OK && size > 0);
@@ -187,7 +187,7 @@ static inline const char *list_text(struct rig *rig, const char *prefix, const c
   return bo_buffer_text(&rig->listed);
 }
 
-/* ---- what really lies in the folder: "path\n" for each file and folder but the state folder and its metadata one. */
+/* ---- what really lies in the folder: "path\n" for each file and folder but the state folder and metadata. */
 
 static inline int rig_compare_(const struct dirent **a, const struct dirent **b) {
   return strcmp((*a)->d_name, (*b)->d_name);
@@ -202,7 +202,8 @@ static inline void rig_walk_(struct rig *rig, const char *path) {
     ck_assert(bo_buffer_printf(&below, "%s/%s", path, name));
     const char *shown = below.bytes + strlen(rig->folder) + 1;
     if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
-      if (strcmp(shown, FILE_STATE_FOLDER) != 0 && strcmp(shown, FILE_METADATA_FOLDER) != 0)
+      if (strcmp(shown, FILE_STATE_FOLDER) != 0 &&
+          strncmp(shown, FILE_METADATA_FOLDER, strlen(FILE_METADATA_FOLDER)) != 0)
         (void)bo_buffer_printf(&rig->tree, "%s\n", shown);
       if (entries[i]->d_type == DT_DIR) rig_walk_(rig, below.bytes);
     }
