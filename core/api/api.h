@@ -265,8 +265,8 @@ enum bo_severity { BO_SEVERITY_WARNING = 1, BO_SEVERITY_ERROR = 2 };
 /* Never quotes a secret. `path` is "" where a whole document, or the file, is meant. */
 struct bo_problem {
   enum bo_severity severity;
-  unsigned line; /* from 1; 0: nowhere in particular */
-  unsigned column;
+  unsigned line;    /* from 1; 0: nowhere in particular */
+  unsigned column;  /* from 1; 0: the whole line */
   const char *path; /* ".spec.storage.path" */
   const char *text;
 };
@@ -308,7 +308,8 @@ int bo_manifest_parse(const void *bytes, size_t size, const char *source, struct
                       struct bo_error *error);
 
 /* The same for one object in JSON that comes from an API server or a record: no places, and unknown fields are not
- * reported, since a newer server may know more. */
+ * reported, since a newer server may know more. In what is kept as JSON, whole numbers from 2^53 on are rounded, as
+ * doubles are; in fields with a type they are refused. */
 int bo_manifest_from_json(const char *json, size_t size, const char *source, struct bo_manifest_set *set,
                           struct bo_error *error);
 

@@ -52,8 +52,13 @@ const char *bo_decoder_quote(struct bo_decoder *decoder, const char *text) {
   return copy == NULL ? "" : copy;
 }
 
-static struct bo_problem *add_problem(struct bo_manifest_set *set) {
-  if (set->problem_count >= BO_MANIFEST_MAX_PROBLEMS) return NULL;
+/* Room for one more. When there is none, an error takes the place of a warning. */
+static struct bo_problem *add_problem(struct bo_manifest_set *set, enum bo_severity severity) {
+  if (set->problem_count >= BO_MANIFEST_MAX_PROBLEMS) {
+    for (size_t i = set->problem_count; severity == BO_SEVERITY_ERROR && i > 0; i--)
+      if (set->problems[i - 1].severity == BO_SEVERITY_WARNING) return &set->problems[i - 1];
+    return NULL;
+  }
   struct bo_problem *grown = reallocarray(set->problems, set->problem_count + 1, sizeof(*grown));
   if (grown == NULL) {
     set->arena.failed = true;
@@ -70,7 +75,7 @@ void bo_decoder_problem(struct bo_decoder *decoder, const struct bo_node *node, 
     decoder->failed = true;
     set->error_count++;
   }
-  struct bo_problem *problem = add_problem(set);
+  struct bo_problem *problem = add_problem(set, severity);
   if (problem == NULL) return;
   char text[512];
   va_list args;
@@ -178,7 +183,7 @@ static bool whole_number(const struct bo_node *node, int64_t *value) {
     *value = node->integer;
     return true;
   }
-  if (node->type != BO_NODE_FLOAT || node->number != floor(node->number) || fabs(node->number) > 9007199254740992.0)
+  if (node->type != BO_NODE_FLOAT || node->number != floor(node->number) || fabs(node->number) >= BO_NODE_EXACT_MAX)
     return false;
   *value = (int64_t)node->number;
   return true;

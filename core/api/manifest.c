@@ -232,7 +232,8 @@ static void sort_problems(struct bo_manifest_set *set) {
 
 bool bo_problem_append(const struct bo_manifest_set *set, const struct bo_problem *problem, struct bo_buffer *out) {
   (void)bo_buffer_append_text(out, set->source);
-  if (problem->line > 0) (void)bo_buffer_printf(out, ":%u:%u", problem->line, problem->column);
+  if (problem->line > 0) (void)bo_buffer_printf(out, ":%u", problem->line);
+  if (problem->column > 0) (void)bo_buffer_printf(out, ":%u", problem->column);
   (void)bo_buffer_printf(out, ": %s: ", problem->severity == BO_SEVERITY_ERROR ? "error" : "warning");
   if (*problem->path != '\0') (void)bo_buffer_printf(out, "%s: ", problem->path);
   return bo_buffer_append_text(out, problem->text) && !out->failed;

@@ -3,9 +3,6 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* Beyond this a double no longer tells neighbouring whole numbers apart. */
-#define EXACT_DOUBLE_MAX 9007199254740992.0
-
 struct bo_node *bo_node_new(struct bo_node_source *source, enum bo_node_type type, struct bo_error *error) {
   if (source->nodes_left == 0) {
     (void)bo_error_set(error, BO_CLASS_CONFIG, 0,
@@ -99,7 +96,7 @@ static int fill_children(struct bo_node_source *source, const cJSON *json, unsig
 
 static void fill_number(struct bo_node *node, double number) {
   node->number = number;
-  if (number == floor(number) && fabs(number) <= EXACT_DOUBLE_MAX) {
+  if (number == floor(number) && fabs(number) < BO_NODE_EXACT_MAX) {
     node->type = BO_NODE_INTEGER;
     node->integer = (int64_t)number;
   }

@@ -15,6 +15,9 @@
 #define BO_NODE_MAX_COUNT 200000u /* aliases count as what they stand for */
 #define BO_NODE_MAX_MEMBERS 1024u /* of one map */
 
+/* From here on a double, and so JSON as cJSON reads it, does not tell neighbouring whole numbers apart. */
+#define BO_NODE_EXACT_MAX 9007199254740992.0
+
 enum bo_node_type {
   BO_NODE_NULL,
   BO_NODE_BOOL,
