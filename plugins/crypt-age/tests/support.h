@@ -98,7 +98,7 @@ static inline struct outcome transform_with(const struct bo_host *host, int dire
   size_t capacity = pieces.out == 0 ? size + 2 * 1024 * 1024 : pieces.out;
   unsigned char *out_bytes = malloc(capacity);
   size_t sent = 0;
-  int result = BO_NEED_INPUT;
+  int result = BO_NEED_INPUT; /* checked without ck_assert, which writes to a file each time that it holds */
   while (result == BO_NEED_INPUT) {
     size_t in_size = piece_size(pieces.in, size - sent, &pieces);
     unsigned char *in_bytes = malloc(in_size + 1);
@@ -110,15 +110,13 @@ static inline struct outcome transform_with(const struct bo_host *host, int dire
       size_t out_size = piece_size(pieces.out, capacity, &pieces), before = in.position;
       struct bo_output out = {out_bytes, out_size, 0};
       result = operations->process(instance, &in, &out, mode, &outcome.error);
-      ck_assert_uint_le(in.position, in.size);
-      ck_assert_uint_le(out.position, out.size);
+      if (in.position > in.size || out.position > out.size) ck_abort_msg("it went on behind the end");
       if (result != BO_ERROR) bo_buffer_append(&outcome.bytes, out_bytes, out.position);
-      if (result == BO_AGAIN) ck_assert_msg(in.position > before || out.position > 0, "no progress");
+      if (result == BO_AGAIN && in.position == before && out.position == 0) ck_abort_msg("no progress");
     } while (result == BO_AGAIN);
-    if (result == BO_NEED_INPUT) ck_assert_uint_eq(in.position, in.size);
-    if (result == BO_NEED_INPUT) ck_assert_int_ne(mode, BO_END);
-    if (result == BO_DONE) ck_assert_int_eq(mode, BO_END);
-    if (result == BO_DONE) ck_assert_uint_eq(in.position, in.size);
+    if (result == BO_NEED_INPUT && mode == BO_END) ck_abort_msg("BO_NEED_INPUT in answer to BO_END");
+    if (result == BO_DONE && mode != BO_END) ck_abort_msg("BO_DONE without BO_END");
+    if (result != BO_ERROR && in.position != in.size) ck_abort_msg("input is left");
     free(in_bytes);
   }
   ck_assert(result == BO_DONE || result == BO_ERROR);
