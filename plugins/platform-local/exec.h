@@ -2,8 +2,6 @@
 #ifndef BO_PLATFORM_LOCAL_EXEC_H
 #define BO_PLATFORM_LOCAL_EXEC_H
 
-#include <stdatomic.h>
-
 #include "local.h"
 
 #define PIPE_SIZE (1 << 20)

@@ -5,6 +5,7 @@
 #include <backup-operator/platform.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -34,6 +35,7 @@ struct workload {
   int control; /* to the supervisor; see message.h */
   pid_t supervisor;
   struct containers containers;
+  atomic_bool lost;     /* set before anything is killed because of the supervisor's death */
   pthread_mutex_t lock; /* guards what follows */
   struct exec *execs;
   struct exec *closed; /* before their stdin was ended: it stays open as long as anything runs */

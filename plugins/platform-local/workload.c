@@ -122,6 +122,7 @@ int workload_start(void *context, const struct bo_workload_spec *spec, void **in
 
 /* BO_WORKLOAD_READY, _ENDED or _LOST. */
 static int phase_of(const struct workload *workload) {
+  if (atomic_load(&workload->lost)) return BO_WORKLOAD_LOST;
   struct bo_local_message message;
   int got = bo_local_receive(workload->control, &message, NULL, MSG_PEEK | MSG_DONTWAIT);
   if (got == -EAGAIN) return BO_WORKLOAD_READY;
@@ -148,6 +149,7 @@ static void kill_orphans(const struct workload *workload) {
 }
 
 void workload_clean(struct workload *workload) {
+  atomic_store(&workload->lost, true);
   (void)pthread_mutex_lock(&workload->lock);
   if (!workload->cleaned) {
     kill_orphans(workload);

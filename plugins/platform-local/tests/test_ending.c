@@ -390,6 +390,26 @@ START_TEST(too_few_descriptors_are_survived) {
 }
 END_TEST
 
+START_TEST(a_supervisor_without_room_starts_nothing) {
+  bool worked = false;
+  for (rlim_t room = 0; room < 20 && !worked; room++) {
+    struct rlimit few = {.rlim_cur = 3 + room, .rlim_max = 1024};
+    struct bo_error error = BO_ERROR_INIT;
+    const char *argv[] = {"sh", "-c", "cat > /dev/null && touch $0/ended", fixture.folder, NULL};
+    void *exec, *workload = start_workload(&fixture, "{}");
+    ck_assert_int_eq(prlimit(find_supervisor(), RLIMIT_NOFILE, &few, NULL), 0);
+    worked = try_exec(&fixture, workload, BO_EXEC_RESTORE, argv, "", NULL, &exec, &error) == BO_OK;
+    ck_assert_msg(worked || strstr(error.text, "open files") != NULL, "%s", error.text);
+    (void)usleep(10000);
+    few.rlim_cur = few.rlim_max;
+    ck_assert_int_eq(prlimit(find_supervisor(), RLIMIT_NOFILE, &few, NULL), 0);
+    operations->workload_close(workload);
+    ck_assert(!exists(&fixture, "ended"));
+  }
+  ck_assert(worked);
+}
+END_TEST
+
 START_TEST(what_is_ignored_is_said_once) {
   void *workload = start_workload(&fixture,
                                   "{\"spec\":{\"volumes\":[],\"containers\":["
@@ -418,6 +438,7 @@ int main(void) {
       the_supervisors_death_is_no_end_of_a_backup,
       a_workload_that_cannot_start_says_why,
       too_few_descriptors_are_survived,
+      a_supervisor_without_room_starts_nothing,
       what_is_ignored_is_said_once,
   };
   TCase *ending = tcase_create("ending");

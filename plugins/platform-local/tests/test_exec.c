@@ -311,7 +311,9 @@ START_TEST(signals_descriptors_and_limits_are_fresh) {
   (void)sigfillset(&all);
   (void)pthread_sigmask(SIG_SETMASK, &all, NULL);
   operations->workload_close(workload);
+  int inheritable = dup(STDOUT_FILENO);
   workload = start_workload(&fixture, "{}");
+  (void)close(inheritable);
   expect_output("exec grep SigBlk /proc/self/status", "SigBlk:\t0000000000000000\n");
   /* posix_spawn of the GNU C library leaves its own two, 32 and 33, ignored. */
   expect_output("grep SigIgn /proc/self/status | tr 18 00", "SigIgn:\t0000000000000000\n");
