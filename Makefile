@@ -33,6 +33,7 @@ LDFLAGS_ALL := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now -Wl,-
 DEPS_base :=
 DEPS_template := base
 DEPS_api := template base
+DEPS_state := base
 DEPS_plugin := base
 DEPS_pipeline := plugin base
 DEPS_run := pipeline plugin base
@@ -52,7 +53,7 @@ CORE_LDLIBS := -lcjson -lyaml -lcrypto -ldl -lm
 # ---- programs
 PROGRAMS := $(patsubst programs/%.c,%,$(wildcard programs/*.c))
 USES_backup-runner := run
-USES_backupctl := run api
+USES_backupctl := run
 
 # ---- plugins: each folder plugins/<kind>-<name>/ is one .so; its plugin.mk may set LDLIBS_<kind>-<name>,
 #      and add rules. A plugin may use core/base, nothing else of the core.

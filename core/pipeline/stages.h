@@ -12,9 +12,20 @@
 
 /* ---- transform: compress or encrypt, either direction ---- */
 
+/* What a stream's first bytes say, where its format is to be found out. */
+struct bo_signature {
+  const unsigned char *bytes;
+  size_t size;
+  const char *refusal; /* NULL: the stream is the transform's. Else: such a stream is an error, with this text */
+};
+
 struct bo_transform_stage {
   struct bo_stage stage;
   struct bo_transform *transform; /* in: open; stays the caller's */
+  /* in: with signatures a stream that begins with none of them passes as it is, an empty one is an error, and the
+   * others are treated as each says. Without any, every stream goes through the transform. */
+  const struct bo_signature *signatures;
+  size_t signature_count;
 };
 
 void bo_transform_stage_init(struct bo_transform_stage *stage, const char *name, struct bo_transform *transform);

@@ -19,8 +19,42 @@ static int feed(struct bo_transform_stage *self, struct bo_input *in, struct bo_
   }
 }
 
+/* Looks at the first bytes. BO_OK: the stream is the transform's; BO_DONE: it passes as it is. */
+static int recognize(const struct bo_transform_stage *self, struct bo_error *error) {
+  const unsigned char *bytes = NULL;
+  size_t size = 0;
+  int got = bo_ring_next(self->stage.in, &bytes, &size);
+  if (got == BO_ERROR) return BO_ERROR;
+  if (got == BO_DONE)
+    return bo_error_set(error, BO_CLASS_CORRUPT, 0,
+                        "there is not a single byte, so nothing shows that this is the whole of it");
+  for (size_t i = 0; i < self->signature_count; i++) {
+    const struct bo_signature *signature = &self->signatures[i];
+    size_t compared = size < signature->size ? size : signature->size;
+    if (memcmp(bytes, signature->bytes, compared) != 0) continue;
+    return signature->refusal == NULL ? BO_OK : bo_error_set(error, BO_CLASS_CONFIG, 0, "%s", signature->refusal);
+  }
+  return BO_DONE;
+}
+
+static int pass_on(struct bo_stage *stage) {
+  for (;;) {
+    const unsigned char *bytes = NULL;
+    unsigned char *slot = NULL;
+    size_t size = 0;
+    int got = bo_ring_next(stage->in, &bytes, &size);
+    if (got != BO_OK) return got == BO_DONE ? BO_OK : BO_ERROR;
+    if (!bo_ring_reserve(stage->out, &slot)) return BO_ERROR;
+    memcpy(slot, bytes, size);
+    bo_ring_publish(stage->out, size);
+    bo_ring_release(stage->in);
+  }
+}
+
 static int run(struct bo_stage *stage, struct bo_error *error) {
   struct bo_transform_stage *self = (struct bo_transform_stage *)stage;
+  int recognized = self->signature_count == 0 ? BO_OK : recognize(self, error);
+  if (recognized != BO_OK) return recognized == BO_DONE ? pass_on(stage) : BO_ERROR;
   struct bo_output out = {.size = BO_RING_SLOT_BYTES};
   if (!bo_ring_reserve(stage->out, &out.bytes)) return BO_ERROR;
   for (;;) {

@@ -110,14 +110,18 @@ static int permit_commit(void *context, struct bo_error *error) {
 
 /* ---- building ---- */
 
-static int add_transform(struct bo_run *run, const struct bo_run_plugin *loaded, int direction, const char *name,
-                         struct bo_error *error) {
+static int add_transform(struct bo_run *run, const struct bo_run_plugin *loaded, const struct bo_plugin_spec *spec,
+                         int direction, const char *name, struct bo_error *error) {
   if (loaded->plugin == NULL) return BO_OK;
   unsigned i = run->transform_count;
   if (bo_transform_open(&run->transforms[i], loaded->plugin, direction, &loaded->config.table, run->context->log,
                         error) != BO_OK)
     return bo_run_fail(run, name);
   bo_transform_stage_init(&run->transform_stages[i], name, &run->transforms[i]);
+  if (direction == BO_DECODE) {
+    run->transform_stages[i].signatures = spec->signatures;
+    run->transform_stages[i].signature_count = spec->signature_count;
+  }
   bo_chain_add(&run->chain, &run->transform_stages[i].stage);
   run->transform_count++;
   return BO_OK;
@@ -183,11 +187,11 @@ static int add_sink(struct bo_run *run, const struct bo_put_options *options, bo
 static int build(struct bo_run *run, const struct bo_put_options *options, bool first_pass, struct bo_error *error) {
   if (add_source(run, error) != BO_OK) return BO_ERROR;
   if (run->spec->operation == BO_OP_BACKUP) {
-    if (add_transform(run, &run->compression, BO_ENCODE, "compress", error) != BO_OK ||
-        add_transform(run, &run->encryption, BO_ENCODE, "encrypt", error) != BO_OK)
+    if (add_transform(run, &run->compression, &run->spec->compression, BO_ENCODE, "compress", error) != BO_OK ||
+        add_transform(run, &run->encryption, &run->spec->encryption, BO_ENCODE, "encrypt", error) != BO_OK)
       return BO_ERROR;
-  } else if (add_transform(run, &run->encryption, BO_DECODE, "decrypt", error) != BO_OK ||
-             add_transform(run, &run->compression, BO_DECODE, "decompress", error) != BO_OK) {
+  } else if (add_transform(run, &run->encryption, &run->spec->encryption, BO_DECODE, "decrypt", error) != BO_OK ||
+             add_transform(run, &run->compression, &run->spec->compression, BO_DECODE, "decompress", error) != BO_OK) {
     return BO_ERROR;
   }
   return add_sink(run, options, first_pass, error);
@@ -355,7 +359,11 @@ int bo_run_chain(struct bo_run *run, struct bo_error *error) {
   char created[BO_TIME_TEXT_MAX];
   (void)snprintf(attempt, sizeof(attempt), "%" PRId64, spec->attempt);
   bo_time_format(run->result->start_ms / 1000, created);
-  struct bo_pair metadata[] = {{"run-uid", spec->uid}, {"run-attempt", attempt}, {"run-created", created}};
+  struct bo_pair metadata[] = {{"run-uid", spec->uid},
+                               {"run-attempt", attempt},
+                               {"run-created", created},
+                               {"run-compression", spec->compression.name == NULL ? "none" : spec->compression.name},
+                               {"run-encryption", spec->encryption.name == NULL ? "none" : spec->encryption.name}};
   struct bo_put_options options = {
       .header = BO_HEADER(struct bo_put_options),
       .metadata = metadata,

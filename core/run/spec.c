@@ -174,14 +174,50 @@ static void read_parameters(struct bo_run_spec *spec, struct reader *reader, str
   }
 }
 
+static int hex_digit(char c) {
+  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* "detect": [{"magic": hexadecimal, "refusal": text or absent}, ...] */
+static void read_signatures(struct bo_run_spec *spec, struct reader *reader, struct bo_plugin_spec *plugin) {
+  const cJSON *detect = cJSON_GetObjectItemCaseSensitive(reader->object, "detect");
+  if (detect == NULL) return;
+  size_t count = cJSON_IsArray(detect) ? (size_t)cJSON_GetArraySize(detect) : 0;
+  plugin->signatures = spec_alloc(spec, count, sizeof(*plugin->signatures));
+  if (plugin->signatures == NULL || count == 0) {
+    fail(reader, "detect", "must be an array of at least one signature");
+    return;
+  }
+  const cJSON *item = NULL;
+  cJSON_ArrayForEach(item, detect) {
+    struct reader one = {.object = cJSON_IsObject(item) ? item : NULL, .path = "detect", .error = reader->error};
+    check_members(&one, "magic refusal");
+    const char *magic = text(&one, "magic", "");
+    size_t size = strlen(magic) / 2;
+    unsigned char *bytes = spec_alloc(spec, size, 1);
+    bool good = bytes != NULL && size > 0 && strlen(magic) % 2 == 0;
+    for (size_t i = 0; good && i < size; i++) {
+      int high = hex_digit(magic[2 * i]);
+      int low = hex_digit(magic[2 * i + 1]);
+      good = high >= 0 && low >= 0;
+      bytes[i] = (unsigned char)(high * 16 + low);
+    }
+    if (!good) fail(&one, "magic", "must be lower-case hexadecimal bytes");
+    reader->failed = reader->failed || one.failed;
+    if (reader->failed) return;
+    plugin->signatures[plugin->signature_count++] = (struct bo_signature){bytes, size, text(&one, "refusal", NULL)};
+  }
+}
+
 static void read_plugin(struct bo_run_spec *spec, struct reader *parent, const char *member,
                         struct bo_plugin_spec *plugin) {
   struct reader reader = member_object(parent, member, member);
   if (reader.object != NULL) {
-    check_members(&reader, "plugin parameters secrets");
+    check_members(&reader, "plugin parameters secrets detect");
     plugin->name = text(&reader, "plugin", NULL);
     if (plugin->name == NULL) fail(&reader, "plugin", "is required");
     read_parameters(spec, &reader, plugin);
+    read_signatures(spec, &reader, plugin);
     const cJSON *secrets = cJSON_GetObjectItemCaseSensitive(reader.object, "secrets");
     if (secrets != NULL && !cJSON_IsArray(secrets)) fail(&reader, "secrets", "must be an array");
     size_t count = cJSON_IsArray(secrets) ? (size_t)cJSON_GetArraySize(secrets) : 0;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "core/base/error.h"
+#include "core/pipeline/stages.h"
 
 enum bo_operation {
   BO_OP_BACKUP = 1, /* command -> storage */
@@ -33,6 +34,8 @@ struct bo_plugin_spec {
   size_t parameter_count;
   struct bo_secret *secrets;
   size_t secret_count;
+  struct bo_signature *signatures; /* decoding: how the stream's format is found out; none: it is this plugin's */
+  size_t signature_count;
 };
 
 /* What the backup recorded; -1 and NULL where nothing is known. */

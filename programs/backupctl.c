@@ -1,0 +1,308 @@
+/* backupctl - backs up what a command prints, and gives it back. Options and help; backupctl(1) is the manual. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "core/run/spec.h"
+#include "programs/backupctl/ctl.h"
+
+/* ---- help ---- */
+
+static const char help_general[] =
+    "backupctl backs up whatever a command prints, and gives it back to a command, proven whole.\n"
+    "\n"
+    "Usage: backupctl COMMAND [OPTION...]\n"
+    "\n"
+    "  backup     run a command and store its output            backupctl backup ... -- pg_dump shop\n"
+    "  restore    read an object into a command's stdin         backupctl restore ... -- psql -1 shop\n"
+    "  verify     read an object, decode it, compare with what the backup recorded\n"
+    "  cat        write an object's content to stdout\n"
+    "  decode     an object on stdin, its content on stdout: needs no storage and no configuration\n"
+    "  list       what is in a storage\n"
+    "  sweep      remove what interrupted backups have left unfinished in a storage\n"
+    "  plugins    what storages, codecs and platforms there are, and their parameters\n"
+    "\n"
+    "`backupctl COMMAND --help` tells more. A first backup, into a folder:\n"
+    "\n"
+    "  backupctl backup  --storage file --param path=/var/backups --key shop.sql.gz -- pg_dump shop\n"
+    "  backupctl restore --storage file --param path=/var/backups --key shop.sql.gz -- psql -1 shop\n"
+    "\n"
+    "Exit status: 0 success; 1 failed, and nothing was left behind; 2 asked for wrongly; 3 the data are not what was\n"
+    "backed up; 4 an object may exist, but that it is whole is not proven; 130 interrupted.\n";
+
+static const char help_storage[] =
+    "Where:\n"
+    "  --storage NAME            the storage plugin, such as file\n"
+    "  --param NAME=VALUE        its parameters (`backupctl plugins NAME` lists them)\n"
+    "  --secret-file NAME=FILE   its secrets, each from a file\n";
+
+static const char help_decoding[] =
+    "What the object is (by default known from the backup's record, or found out):\n"
+    "  --compress NAME           gzip, none or auto\n"
+    "  --identity FILE           an age key file or an SSH private key; may be repeated\n"
+    "  --passphrase-file FILE    for objects that were encrypted with a passphrase\n";
+
+static const char help_record[] =
+    "  --state DIR               where records are (default /var/lib/backup-operator, or below $XDG_STATE_HOME or\n"
+    "                            ~/.local/state for other users than root)\n"
+    "  --no-record               do without one\n";
+
+static const char help_command[] =
+    "The command runs in a fresh folder with a clean environment:\n"
+    "  --env NAME[=VALUE]        give it a variable; without =VALUE ours\n"
+    "  --workdir DIR             run it there instead\n"
+    "  --platform NAME           where commands run (default local: this machine)\n"
+    "  --deadline TIME           end it after 90s, 15m, 2h ... (default 1d)\n"
+    "  --grace TIME              between SIGTERM and SIGKILL at the end of everything it started (default 1s)\n";
+
+static const char help_common[] =
+    "  --call-timeout TIME       give up on a plugin whose call does not return (default 5m)\n"
+    "  -o json                   for scripts: one JSON object on stdout\n"
+    "  -q, --quiet               print errors only\n"
+    "  -v, --verbose             show what plugins do\n";
+
+struct command {
+  const char *name;
+  int (*run)(const struct ctl_options *options);
+  const char *synopsis;
+  const char *text;
+  bool storage, decoding, record, command, output_is_file;
+};
+
+static const struct command commands[] = {
+    {"backup", ctl_backup,
+     "backupctl backup --storage NAME --param NAME=VALUE... --key KEY [OPTION...] -- COMMAND ARG...",
+     "Runs the command and stores what it prints. The object appears at the key when the command has exited with\n"
+     "status 0, everything is stored, and the storage agrees on its size; in any other case nothing appears.\n"
+     "\n"
+     "  --key KEY                 the object's name\n"
+     "  --compress NAME[:LEVEL]   gzip (the default), gzip:9, none\n"
+     "  --recipient RECIPIENT     encrypt to age1... or an SSH public key; may be repeated\n"
+     "  --recipients-file FILE    the same, from a file with one in each line\n",
+     true, false, true, true, false},
+    {"restore", ctl_restore,
+     "backupctl restore --storage NAME --param NAME=VALUE... --key KEY [OPTION...] -- COMMAND ARG...",
+     "Gives an object's content to the command's stdin. Stdin is ended only when the object has been proven whole; if\n"
+     "it is not, the command is killed first, so it never takes a part for the whole. Still: let it work in one\n"
+     "transaction (psql -1), so that what it did before it was killed is undone.\n"
+     "\n"
+     "  --key KEY                 the object's name\n"
+     "  --verify-first            read and prove all of it once before the command starts\n",
+     true, true, true, true, false},
+    {"verify", ctl_restore, "backupctl verify --storage NAME --param NAME=VALUE... --key KEY [OPTION...]",
+     "Reads an object to its end, decodes it, and compares sizes and hashes with what the backup recorded.\n"
+     "\n"
+     "  --key KEY                 the object's name\n",
+     true, true, true, false, false},
+    {"cat", ctl_restore, "backupctl cat --storage NAME --param NAME=VALUE... --key KEY [OPTION...]",
+     "Writes an object's content to stdout. Only exit status 0 says that it was all of it.\n"
+     "\n"
+     "  --key KEY                 the object's name\n"
+     "  -o FILE                   write to a file, which appears only when all is proven\n",
+     true, true, true, false, true},
+    {"decode", ctl_decode, "backupctl decode [OPTION...] < OBJECT",
+     "Decodes an object from stdin to stdout: for the day when there is no configuration left. Only exit status 0 "
+     "says\n"
+     "that it was whole.\n"
+     "\n"
+     "  --compression NAME        gzip, none or auto (the default); the same as --compress\n"
+     "  -o FILE                   write to a file, which appears only when all is proven\n",
+     false, true, false, false, true},
+    {"list", ctl_list, "backupctl list --storage NAME --param NAME=VALUE... [OPTION...]",
+     "Lists the objects in a storage: size, time, key.\n"
+     "\n"
+     "  --prefix PREFIX           only keys that begin with it\n",
+     true, false, false, false, false},
+    {"sweep", ctl_sweep, "backupctl sweep --storage NAME --param NAME=VALUE... [OPTION...]",
+     "Removes what backups that were cut short have left unfinished. Objects are never touched.\n"
+     "\n"
+     "  --older-than TIME         only what began that long ago (default 1d)\n"
+     "  --prefix PREFIX           only below this prefix\n",
+     true, false, false, false, false},
+    {"plugins", ctl_plugins, "backupctl plugins [NAME] [-o json]",
+     "Lists the plugins, or says all of one: what it is, and its parameters.\n", false, false, false, false, false},
+};
+
+static const struct command *find_command(const char *name) {
+  for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+    if (strcmp(commands[i].name, name) == 0) return &commands[i];
+  return NULL;
+}
+
+static int print_help(const struct command *command) {
+  if (command == NULL) return fputs(help_general, stdout) < 0 ? CTL_FAILED : CTL_OK;
+  (void)printf("Usage: %s\n\n%s", command->synopsis, command->text);
+  if (command->storage) (void)printf("\n%s", help_storage);
+  if (command->decoding) (void)printf("\n%s", help_decoding);
+  if (command->command) (void)printf("\n%s", help_command);
+  (void)puts("\nHow:");
+  if (command->record) (void)fputs(help_record, stdout);
+  (void)fputs(help_common, stdout);
+  return fflush(stdout) != 0 ? CTL_FAILED : CTL_OK;
+}
+
+/* ---- options ---- */
+
+enum option_id {
+  OPT_STORAGE = 256,
+  OPT_PARAM,
+  OPT_SECRET_FILE,
+  OPT_KEY,
+  OPT_PREFIX,
+  OPT_COMPRESS,
+  OPT_RECIPIENT,
+  OPT_RECIPIENTS_FILE,
+  OPT_IDENTITY,
+  OPT_PASSPHRASE_FILE,
+  OPT_PLATFORM,
+  OPT_ENV,
+  OPT_WORKDIR,
+  OPT_DEADLINE,
+  OPT_CALL_TIMEOUT,
+  OPT_GRACE,
+  OPT_OLDER_THAN,
+  OPT_STATE,
+  OPT_NO_RECORD,
+  OPT_VERIFY_FIRST,
+  OPT_HELP
+};
+
+static const struct option option_table[] = {
+    {"storage", required_argument, NULL, OPT_STORAGE},
+    {"param", required_argument, NULL, OPT_PARAM},
+    {"secret-file", required_argument, NULL, OPT_SECRET_FILE},
+    {"key", required_argument, NULL, OPT_KEY},
+    {"prefix", required_argument, NULL, OPT_PREFIX},
+    {"compress", required_argument, NULL, OPT_COMPRESS},
+    {"compression", required_argument, NULL, OPT_COMPRESS},
+    {"recipient", required_argument, NULL, OPT_RECIPIENT},
+    {"recipients-file", required_argument, NULL, OPT_RECIPIENTS_FILE},
+    {"identity", required_argument, NULL, OPT_IDENTITY},
+    {"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
+    {"platform", required_argument, NULL, OPT_PLATFORM},
+    {"env", required_argument, NULL, OPT_ENV},
+    {"workdir", required_argument, NULL, OPT_WORKDIR},
+    {"deadline", required_argument, NULL, OPT_DEADLINE},
+    {"call-timeout", required_argument, NULL, OPT_CALL_TIMEOUT},
+    {"grace", required_argument, NULL, OPT_GRACE},
+    {"older-than", required_argument, NULL, OPT_OLDER_THAN},
+    {"state", required_argument, NULL, OPT_STATE},
+    {"no-record", no_argument, NULL, OPT_NO_RECORD},
+    {"verify-first", no_argument, NULL, OPT_VERIFY_FIRST},
+    {"output", required_argument, NULL, 'o'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static bool add(struct ctl_list *list, const char *item) {
+  if (list->count == CTL_MAX_LIST) return false;
+  list->items[list->count++] = item;
+  return true;
+}
+
+/* -o is a file for the commands that write data, and a format for the others. */
+static bool set_output(struct ctl_options *options, const struct command *command, const char *value) {
+  if (command->output_is_file) {
+    options->output_file = value;
+    return true;
+  }
+  options->json = strcmp(value, "json") == 0;
+  if (!options->json) (void)fprintf(stderr, "backupctl: -o %s: the only output format is json\n", value);
+  return options->json;
+}
+
+static bool set_option(struct ctl_options *options, const struct command *command, int option, const char *value) {
+  switch (option) {
+    case OPT_STORAGE: options->storage = value; return true;
+    case OPT_PARAM: return add(&options->params, value);
+    case OPT_SECRET_FILE: return add(&options->secret_files, value);
+    case OPT_KEY: options->key = value; return true;
+    case OPT_PREFIX: options->prefix = value; return true;
+    case OPT_COMPRESS: options->compress = value; return true;
+    case OPT_RECIPIENT: return add(&options->recipients, value);
+    case OPT_RECIPIENTS_FILE: return add(&options->recipient_files, value);
+    case OPT_IDENTITY: return add(&options->identity_files, value);
+    case OPT_PASSPHRASE_FILE: options->passphrase_file = value; return true;
+    case OPT_PLATFORM: options->platform = value; return true;
+    case OPT_ENV: return add(&options->env, value);
+    case OPT_WORKDIR: options->workdir = value; return true;
+    case OPT_DEADLINE: options->deadline = value; return true;
+    case OPT_CALL_TIMEOUT: options->call_timeout = value; return true;
+    case OPT_GRACE: options->grace = value; return true;
+    case OPT_OLDER_THAN: options->older_than = value; return true;
+    case OPT_STATE: options->state_dir = value; return true;
+    case OPT_NO_RECORD: options->no_record = true; return true;
+    case OPT_VERIFY_FIRST: options->verify_first = true; return true;
+    case 'o': return set_output(options, command, value);
+    case 'q': options->quiet = true; return true;
+    case 'v': options->verbose = true; return true;
+    default: return false;
+  }
+}
+
+/* Everything behind `--` is the command to run; getopt sees only what is before. */
+static int split_off_command(int argc, char **argv, struct ctl_options *options) {
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--") != 0) continue;
+    if (i + 1 < argc) options->argv = argv + i + 1;
+    return i;
+  }
+  return argc;
+}
+
+static int usage_error(const struct command *command) {
+  (void)fprintf(stderr, "backupctl: see backupctl %s%s--help\n", command == NULL ? "" : command->name,
+                command == NULL ? "" : " ");
+  return CTL_USAGE;
+}
+
+static int run_command(const struct command *command, int argc, char **argv) {
+  struct ctl_options options = {.command = command->name};
+  int count = split_off_command(argc, argv, &options);
+  char **own = calloc((size_t)count + 1, sizeof(*own)); /* getopt wants a NULL at the end */
+  if (own == NULL) return CTL_FAILED;
+  memcpy(own, argv, (size_t)count * sizeof(*own));
+  int code = CTL_OK;
+  bool help = false;
+  for (int option; code == CTL_OK && !help && (option = getopt_long(count, own, "o:qvh", option_table, NULL)) != -1;) {
+    help = option == OPT_HELP || option == 'h';
+    if (!help && !set_option(&options, command, option, optarg)) code = usage_error(command);
+  }
+  for (; code == CTL_OK && optind < count; optind++) {
+    if (command->run == ctl_plugins && options.operands.count == 0) {
+      (void)add(&options.operands, own[optind]);
+      continue;
+    }
+    (void)fprintf(stderr, "backupctl: %s: what is this for?%s\n", own[optind],
+                  command->command ? " The command to run stands behind `--`." : "");
+    code = usage_error(command);
+  }
+  if (code == CTL_OK && options.argv != NULL && !command->command) {
+    (void)fprintf(stderr, "backupctl: %s runs no command\n", command->name);
+    code = usage_error(command);
+  }
+  if (code == CTL_OK) code = help ? print_help(command) : command->run(&options);
+  free(own);
+  return code;
+}
+
+int main(int argc, char **argv) {
+  (void)signal(SIGPIPE, SIG_IGN);
+  bo_spec_use_cleansing_json();
+  ctl_use_own_plugins();
+  const char *name = argc > 1 ? argv[1] : "--help";
+  if (strcmp(name, "--version") == 0) return puts("backupctl " BO_VERSION) < 0 ? CTL_FAILED : CTL_OK;
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+    (void)print_help(NULL);
+    return argc > 1 ? CTL_OK : CTL_USAGE;
+  }
+  if (strcmp(name, "help") == 0) return print_help(argc > 2 ? find_command(argv[2]) : NULL);
+  const struct command *command = find_command(name);
+  if (command == NULL) {
+    (void)fprintf(stderr, "backupctl: there is no command %s\n", name);
+    return usage_error(NULL);
+  }
+  return run_command(command, argc - 1, argv + 1);
+}

@@ -1,0 +1,244 @@
+/* The commands that move data: backup, restore, cat, verify, decode. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/text.h"
+#include "programs/backupctl/ctl.h"
+
+/* ---- backup ---- */
+
+struct backup {
+  const cJSON *spec;
+  const char *record_path; /* NULL: no record */
+  struct bo_error error;   /* why the commit was refused */
+};
+
+static bool prepare_record(void *context, const cJSON *sums) {
+  struct backup *backup = context;
+  return backup->record_path == NULL ||
+         ctl_record_prepare(backup->record_path, backup->spec, sums, &backup->error) == BO_OK;
+}
+
+/* How the object is read when nothing of this program is left. */
+static void print_recovery(const cJSON *spec) {
+  bool gzip = strcmp(ctl_text(cJSON_GetObjectItemCaseSensitive(spec, "compression"), "plugin"), "gzip") == 0;
+  bool age = strcmp(ctl_text(cJSON_GetObjectItemCaseSensitive(spec, "encryption"), "plugin"), "age") == 0;
+  const char *line = age && gzip ? "age -d -i KEYFILE < OBJECT | gunzip"
+                     : age       ? "age -d -i KEYFILE < OBJECT"
+                     : gzip      ? "gunzip < OBJECT"
+                                 : "cat OBJECT";
+  (void)printf("  to read it without this program: %s\n", line);
+}
+
+static int settle_record(struct backup *backup, const struct ctl_runner_result *result, struct bo_error *error) {
+  if (backup->record_path == NULL) return BO_OK;
+  if (strcmp(ctl_text(result->result, "state"), "successful") == 0)
+    return ctl_record_accept(backup->record_path, error);
+  /* An object that may exist keeps the record that tells whether it is whole. */
+  if (strcmp(ctl_text(result->result, "class"), "undecided") != 0) ctl_record_drop(backup->record_path);
+  return BO_OK;
+}
+
+static int run_backup(const struct ctl_options *options, const cJSON *spec, const char *record_path,
+                      struct bo_error *error) {
+  struct backup backup = {.spec = spec, .record_path = record_path, .error = BO_ERROR_INIT};
+  const struct ctl_runner_hooks hooks = {.context = &backup, .commit = prepare_record};
+  struct ctl_runner_result result;
+  if (ctl_runner_run(options, spec, -1, -1, &hooks, &result, error) != BO_OK) return BO_ERROR;
+  if (backup.error.text[0] != '\0') {
+    cJSON_DeleteItemFromObjectCaseSensitive(result.result, "message");
+    BO_CLEANUP_BUFFER struct bo_buffer text = BO_BUFFER_INIT;
+    (void)bo_buffer_printf(&text, "the record could not be written, so nothing was committed: %s", backup.error.text);
+    (void)cJSON_AddStringToObject(result.result, "message", bo_buffer_text(&text));
+  }
+  struct bo_error record_error = BO_ERROR_INIT;
+  if (settle_record(&backup, &result, &record_error) != BO_OK)
+    (void)fprintf(stderr, "backupctl: warning: %s\n", record_error.text);
+  int code = ctl_report(options, &result);
+  if (code == CTL_OK && !options->json && !options->quiet) print_recovery(spec);
+  ctl_runner_result_free(&result);
+  return code;
+}
+
+int ctl_backup(const struct ctl_options *options) {
+  struct bo_error error = BO_ERROR_INIT;
+  if (options->key == NULL) {
+    (void)bo_error_set(&error, BO_CLASS_CONFIG, 0, "--key KEY is required: the object's name in the storage");
+    return ctl_complain(options, &error);
+  }
+  char uid[37];
+  if (!bo_random_uuid(uid)) {
+    (void)bo_error_set(&error, BO_CLASS_INTERNAL, 0, "there is no randomness for the run's UID");
+    return ctl_complain(options, &error);
+  }
+  BO_CLEANUP_BUFFER struct bo_buffer path = BO_BUFFER_INIT;
+  cJSON *spec = ctl_request(options, "backup", uid, &error);
+  int code = spec == NULL ? BO_ERROR : BO_OK;
+  if (code == BO_OK && !options->no_record) code = ctl_record_path(options, spec, &path, &error);
+  code = code != BO_OK ? -1 : run_backup(options, spec, options->no_record ? NULL : bo_buffer_text(&path), &error);
+  if (code == -1 || error.text[0] != '\0') code = ctl_complain(options, &error);
+  cJSON_Delete(spec);
+  return code;
+}
+
+/* ---- restore, cat, verify ---- */
+
+/* What is known of an object before it is read. */
+struct known {
+  cJSON *stat;   /* the runner's answer, owned */
+  cJSON *record; /* NULL: none, owned */
+};
+
+static const char *metadata(const struct known *known, const char *name) {
+  const cJSON *object = cJSON_GetObjectItemCaseSensitive(known->stat, "object");
+  const char *value = ctl_text(cJSON_GetObjectItemCaseSensitive(object, "metadata"), name);
+  return value[0] == '\0' ? NULL : value;
+}
+
+static int ask(const struct ctl_options *options, struct known *known, struct bo_error *error) {
+  cJSON *spec = ctl_request(options, "stat", NULL, error);
+  if (spec == NULL) return BO_ERROR;
+  struct ctl_runner_result answer;
+  int result = ctl_runner_run(options, spec, -1, -1, NULL, &answer, error);
+  if (result == BO_OK) {
+    known->stat = answer.result;
+    answer.result = NULL;
+    ctl_runner_result_free(&answer);
+  }
+  BO_CLEANUP_BUFFER struct bo_buffer path = BO_BUFFER_INIT;
+  bool found = strcmp(ctl_text(known->stat, "state"), "successful") == 0;
+  if (result == BO_OK && found && !options->no_record) {
+    result = ctl_record_path(options, spec, &path, error);
+    if (result == BO_OK)
+      result = ctl_record_load(bo_buffer_text(&path), metadata(known, "run-uid"), &known->record, error);
+  }
+  cJSON_Delete(spec);
+  return result;
+}
+
+static void add_expectation(cJSON *spec, const cJSON *record) {
+  static const char *const members[] = {"plainBytes", "storedBytes", "sha256Plain", "sha256Stored", "uid"};
+  cJSON *expect = cJSON_AddObjectToObject(spec, "expect");
+  for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(record, members[i]);
+    if (item != NULL) (void)cJSON_AddItemToObject(expect, members[i], cJSON_Duplicate(item, 1));
+  }
+}
+
+static const char *member_or_null(const cJSON *json, const char *name) {
+  const char *text = ctl_text(json, name);
+  return text[0] == '\0' ? NULL : text;
+}
+
+static cJSON *reading_spec(const struct ctl_options *options, const struct known *known, int output_fd,
+                           struct bo_error *error) {
+  cJSON *spec = ctl_request(options, options->command, NULL, error);
+  if (spec == NULL) return NULL;
+  const char *compression = member_or_null(known->record, "compression");
+  const char *encryption = member_or_null(known->record, "encryption");
+  if (compression == NULL) compression = metadata(known, "run-compression");
+  if (encryption == NULL) encryption = metadata(known, "run-encryption");
+  if (ctl_request_decoding(options, spec, compression, encryption, error) != BO_OK) {
+    cJSON_Delete(spec);
+    return NULL;
+  }
+  if (known->record != NULL) add_expectation(spec, known->record);
+  if (options->verify_first) (void)cJSON_AddTrueToObject(spec, "verifyFirst");
+  if (output_fd >= 0) (void)cJSON_AddNumberToObject(spec, "outputFd", 4);
+  return spec;
+}
+
+/* ---- an output file that appears only when all is proven ---- */
+
+static int open_output(const struct ctl_options *options, struct bo_buffer *temporary, int *fd,
+                       struct bo_error *error) {
+  if (options->output_file == NULL) {
+    *fd = STDOUT_FILENO;
+    return BO_OK;
+  }
+  (void)bo_buffer_printf(temporary, "%s.XXXXXX", options->output_file);
+  if (temporary->failed) return bo_error_no_memory(error);
+  *fd = mkostemp(temporary->bytes, O_CLOEXEC);
+  return *fd >= 0 ? BO_OK : bo_error_errno(error, errno, "%s", options->output_file);
+}
+
+static int close_output(const struct ctl_options *options, const struct bo_buffer *temporary, int fd, bool proven,
+                        struct bo_error *error) {
+  if (options->output_file == NULL) return BO_OK;
+  int result = BO_OK;
+  if (proven && (fsync(fd) != 0 || rename(bo_buffer_text(temporary), options->output_file) != 0))
+    result = bo_error_errno(error, errno, "%s", options->output_file);
+  if (!proven || result != BO_OK) (void)unlink(bo_buffer_text(temporary));
+  (void)close(fd);
+  return result;
+}
+
+static int run_reading(const struct ctl_options *options, const cJSON *spec, int input_fd, int output_fd, bool *proven,
+                       struct bo_error *error) {
+  struct ctl_runner_result result;
+  if (ctl_runner_run(options, spec, input_fd, output_fd, NULL, &result, error) != BO_OK) return -1;
+  *proven = strcmp(ctl_text(result.result, "state"), "successful") == 0;
+  /* Stdout may be the data's: then a success is silent. */
+  struct ctl_options shown = *options;
+  if (output_fd == STDOUT_FILENO) {
+    shown.quiet = true;
+    shown.json = false;
+  }
+  int code = ctl_report(&shown, &result);
+  ctl_runner_result_free(&result);
+  return code;
+}
+
+int ctl_restore(const struct ctl_options *options) {
+  struct bo_error error = BO_ERROR_INIT;
+  struct known known = {.stat = NULL};
+  BO_CLEANUP_BUFFER struct bo_buffer temporary = BO_BUFFER_INIT;
+  bool writes = strcmp(options->command, "cat") == 0;
+  cJSON *spec = NULL;
+  int output_fd = -1;
+  int code = -1;
+  if (options->key == NULL) {
+    (void)bo_error_set(&error, BO_CLASS_CONFIG, 0, "--key KEY is required: the object's name in the storage");
+  } else if (ask(options, &known, &error) == BO_OK) {
+    bool found = strcmp(ctl_text(known.stat, "state"), "successful") == 0;
+    if (!found) {
+      struct ctl_runner_result answer = {.result = known.stat};
+      (void)cJSON_ReplaceItemInObjectCaseSensitive(known.stat, "operation", cJSON_CreateString(options->command));
+      code = ctl_report(options, &answer);
+    } else if ((!writes || open_output(options, &temporary, &output_fd, &error) == BO_OK) &&
+               (spec = reading_spec(options, &known, output_fd, &error)) != NULL) {
+      bool proven = false;
+      code = run_reading(options, spec, -1, output_fd, &proven, &error);
+      if (writes && close_output(options, &temporary, output_fd, proven, &error) != BO_OK) code = -1;
+    }
+  }
+  if (code == -1) code = ctl_complain(options, &error);
+  cJSON_Delete(spec);
+  cJSON_Delete(known.stat);
+  cJSON_Delete(known.record);
+  return code;
+}
+
+/* ---- decode ---- */
+
+int ctl_decode(const struct ctl_options *options) {
+  struct bo_error error = BO_ERROR_INIT;
+  BO_CLEANUP_BUFFER struct bo_buffer temporary = BO_BUFFER_INIT;
+  int output_fd = -1;
+  int code = -1;
+  bool proven = false;
+  cJSON *spec = ctl_request(options, "decode", NULL, &error);
+  if (spec != NULL && ctl_request_decoding(options, spec, NULL, NULL, &error) == BO_OK &&
+      open_output(options, &temporary, &output_fd, &error) == BO_OK) {
+    (void)cJSON_AddNumberToObject(spec, "inputFd", 3);
+    (void)cJSON_AddNumberToObject(spec, "outputFd", 4);
+    code = run_reading(options, spec, STDIN_FILENO, output_fd, &proven, &error);
+    if (close_output(options, &temporary, output_fd, proven, &error) != BO_OK) code = -1;
+  }
+  if (code == -1) code = ctl_complain(options, &error);
+  cJSON_Delete(spec);
+  return code;
+}

@@ -1,0 +1,168 @@
+/*
+ * programs/backupctl/ctl.h - what the parts of backupctl share.
+ *
+ * main.. reads a command line into struct ctl_options; request.c makes a runner's spec of it; runner.c starts
+ * backup-runner and is its owner; record.c keeps what a backup's sizes and hashes were; report.c and progress.c speak
+ * to the user; the commands are in command_*.c.
+ */
+#ifndef BACKUPCTL_CTL_H
+#define BACKUPCTL_CTL_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+#include "core/base/buffer.h"
+#include "core/base/error.h"
+
+/* Documented in backupctl(1). */
+enum ctl_exit {
+  CTL_OK = 0,
+  CTL_FAILED = 1,    /* it did not succeed; nothing was left behind */
+  CTL_USAGE = 2,     /* asked for wrongly: options, configuration, manifests */
+  CTL_CORRUPT = 3,   /* the data are not what was backed up */
+  CTL_UNDECIDED = 4, /* an object may exist, but that it is whole is not proven */
+  CTL_INTERRUPTED = 130
+};
+
+#define CTL_MAX_LIST 64
+
+struct ctl_list {
+  const char *items[CTL_MAX_LIST];
+  size_t count;
+};
+
+struct ctl_options {
+  const char *command; /* the subcommand */
+  /* storage */
+  const char *storage;
+  struct ctl_list params;       /* NAME=VALUE */
+  struct ctl_list secret_files; /* NAME=FILE */
+  const char *key;
+  const char *prefix;
+  /* chain */
+  const char *compress; /* NAME or NAME:LEVEL; NULL: not given */
+  struct ctl_list recipients;
+  struct ctl_list recipient_files;
+  struct ctl_list identity_files;
+  const char *passphrase_file;
+  /* workload */
+  const char *platform;
+  struct ctl_list env; /* NAME=VALUE, or NAME to take ours */
+  const char *workdir;
+  char **argv; /* the command; NULL-terminated, NULL for none */
+  /* limits */
+  const char *deadline;
+  const char *call_timeout;
+  const char *grace;
+  const char *older_than;
+  /* how */
+  const char *state_dir;
+  bool no_record;
+  bool verify_first;
+  bool json;
+  bool quiet;
+  bool verbose;
+  const char *output_file;
+  struct ctl_list files;    /* -f */
+  struct ctl_list operands; /* what stands behind the options */
+  const char *now;
+  const char *data_file;
+  const char *name;
+};
+
+/* ---- request.c ---- */
+
+/* A spec for `operation` from the options: storage, secrets, key, chain, command, limits. The caller adds the rest and
+ * deletes it. NULL with an error. */
+cJSON *ctl_request(const struct ctl_options *options, const char *operation, const char *uid, struct bo_error *error);
+/* Sets the chain for decoding: `compression` and `encryption` are plugin names, "none", or NULL for not known. */
+int ctl_request_decoding(const struct ctl_options *options, cJSON *spec, const char *compression,
+                         const char *encryption, struct bo_error *error);
+
+/* ---- runner.c ---- */
+
+struct ctl_runner_result {
+  cJSON *result;          /* the runner's last word, or one made up for it; owned */
+  struct bo_buffer token; /* of the put that was opened, "" for none */
+  cJSON *commit;          /* the sums that it asked to commit, NULL; owned */
+  bool interrupted;
+};
+
+struct ctl_runner_hooks {
+  void *context;
+  /* NULL for none. Before a commit is granted: false refuses it. */
+  bool (*commit)(void *context, const cJSON *sums);
+  void (*object)(void *context, const cJSON *object);
+  void (*more)(void *context);
+};
+
+/* Starts a runner with this spec, owns it to its end, shows progress, ends it on Ctrl-C. Always gives a result; a
+ * runner that died is turned into one, after what it may have left was discarded. `input_fd`, `output_fd`: -1 or the
+ * descriptor that becomes the spec's inputFd 3 and outputFd 4. */
+int ctl_runner_run(const struct ctl_options *options, const cJSON *spec, int input_fd, int output_fd,
+                   const struct ctl_runner_hooks *hooks, struct ctl_runner_result *result, struct bo_error *error);
+void ctl_runner_result_free(struct ctl_runner_result *result);
+
+/* Finds backup-runner: beside this program. */
+int ctl_runner_path(struct bo_buffer *path, struct bo_error *error);
+/* Runs `backup-runner --describe file`; *json is owned by the caller. */
+int ctl_describe(const char *file, cJSON **json, struct bo_error *error);
+/* Plugins of a build tree are found without being told: sets BACKUP_PLUGIN_PATH if it is not set. */
+void ctl_use_own_plugins(void);
+
+/* ---- record.c ---- */
+
+/* What a backup has written, beside the storage: so that a restore can tell the object from any other. */
+struct ctl_record {
+  char *path; /* of the record's file */
+  cJSON *json;
+};
+
+int ctl_record_path(const struct ctl_options *options, const cJSON *spec, struct bo_buffer *path,
+                    struct bo_error *error);
+/* Written before a commit is granted, under a name of its own; takes the old one's place once the commit is known. */
+int ctl_record_prepare(const char *path, const cJSON *spec, const cJSON *sums, struct bo_error *error);
+int ctl_record_accept(const char *path, struct bo_error *error);
+void ctl_record_drop(const char *path);
+/* The record of the run `uid` (NULL: the newest), or *json NULL when there is none at all. An existing record of
+ * another run is BO_CLASS_CORRUPT. */
+int ctl_record_load(const char *path, const char *uid, cJSON **json, struct bo_error *error);
+
+/* ---- progress.c ---- */
+
+struct ctl_progress {
+  bool terminal;
+  bool silent;
+  const char *what;
+  uint64_t begin_ms;
+  uint64_t last_ms;
+  uint64_t last_bytes;
+  double rate;
+  double total_bytes; /* stored bytes expected, 0: unknown */
+  bool shown;
+};
+
+void ctl_progress_begin(struct ctl_progress *progress, const struct ctl_options *options, const char *what,
+                        double total_bytes);
+void ctl_progress_update(struct ctl_progress *progress, uint64_t plain_bytes, uint64_t stored_bytes);
+void ctl_progress_end(struct ctl_progress *progress);
+
+/* ---- report.c ---- */
+
+const char *ctl_text(const cJSON *json, const char *name); /* "" when absent */
+double ctl_number(const cJSON *json, const char *name);    /* 0 when absent */
+/* Prints a result for people or as JSON, and returns the exit status that it stands for. */
+int ctl_report(const struct ctl_options *options, const struct ctl_runner_result *result);
+/* An error of backupctl itself, on stderr; returns the exit status. */
+int ctl_complain(const struct ctl_options *options, const struct bo_error *error);
+
+/* ---- commands ---- */
+
+int ctl_backup(const struct ctl_options *options);
+int ctl_restore(const struct ctl_options *options); /* and cat, verify */
+int ctl_decode(const struct ctl_options *options);
+int ctl_list(const struct ctl_options *options);
+int ctl_sweep(const struct ctl_options *options);
+int ctl_plugins(const struct ctl_options *options);
+
+#endif
