@@ -105,6 +105,12 @@ static int check_device(int folder, dev_t device, const char *key, struct bo_err
                       key);
 }
 
+static int take(int *fd) {
+  int taken = *fd;
+  *fd = -1;
+  return taken;
+}
+
 int file_walk(int root, const char *key, enum file_walk purpose, int *parent, const char **name,
               struct bo_error *error) {
   struct stat top;
@@ -124,15 +130,14 @@ int file_walk(int root, const char *key, enum file_walk purpose, int *parent, co
     folder = next;
     if (purpose != FILE_WALK_READ && check_device(folder, top.st_dev, key, error) != BO_OK) return BO_ERROR;
   }
-  *parent = folder;
   *name = rest;
-  folder = -1;
+  *parent = take(&folder);
   return BO_OK;
 }
 
 int file_stat_key(int root, const char *key, struct stat *status, struct bo_error *error) {
   BO_CLEANUP_FD int parent = -1;
-  const char *name = NULL;
+  const char *name = key;
   int result = file_walk(root, key, FILE_WALK_READ, &parent, &name, error);
   if (result != BO_OK) return result;
   if (fstatat(parent, name, status, AT_SYMLINK_NOFOLLOW) != 0) {

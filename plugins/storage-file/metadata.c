@@ -50,9 +50,11 @@ static const char *next_text(const struct record *record, size_t *position) {
 /* Reads the record at `path` beneath `folder`; an errno value on failure. */
 static int load(int folder, const char *path, struct record *record) {
   BO_CLEANUP_FD int fd = openat(folder, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  record->size = 0;
+  record->status = (struct stat){0};
   if (fd < 0 || fstat(fd, &record->status) != 0) return errno;
   if (!S_ISREG(record->status.st_mode)) return EINVAL;
-  for (record->size = 0; record->size < sizeof(record->bytes);) {
+  while (record->size < sizeof(record->bytes)) {
     ssize_t got = read(fd, record->bytes + record->size, sizeof(record->bytes) - record->size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno;

@@ -228,7 +228,7 @@ static int place(struct file_put *put, const char *path, const struct stat *stat
 /* `error` is not NULL. */
 static int commit(struct file_put *put, struct bo_object *object, struct bo_error *error) {
   char path[FILE_PUT_PATH_SIZE];
-  struct stat status;
+  struct stat status = {0};
   struct stat old = {0};
   BO_CLEANUP_FD int parent = -1;
   file_put_path(path, put->id, "data");

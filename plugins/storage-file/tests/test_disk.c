@@ -141,6 +141,7 @@ START_TEST(puts_work_without_proc) {
   put_text(&rig, "dir/k", "data");
   ck_assert_str_eq(get_text(&rig, "dir/k"), "data");
   ck_assert_str_eq(tree_text(&rig), "dir\ndir/k\n");
+  ck_assert_int_eq(umount("/proc"), 0);
   close_tmpfs(&rig);
 }
 END_TEST
