@@ -160,7 +160,10 @@ static int compare_texts(const void *a, const void *b) {
 
 FUNCTION(fn_sort_alpha) {
   struct list *strings = print_strings(render, args[0]);
-  render_charge(render, strings->count);
+  size_t bytes = 0;
+  for (size_t i = 0; i < strings->count; i++)
+    bytes += 1 + strings->items[i].text.size / 64;
+  render_charge(render, bytes * (64 - (size_t)__builtin_clzll(strings->count | 1)) / 4);
   if (strings->count > 1) qsort(strings->items, strings->count, sizeof(*strings->items), compare_texts);
   return value_list(strings, TYPE_STRINGS);
 }

@@ -1,9 +1,9 @@
 /* sprig's functions on regular expressions. A malformed pattern is an error, but for regexMatch, which says false. */
 #include "core/template/regexp.h"
 
-static const struct regexp *compile(struct render *render, struct text pattern) {
+static struct regexp *compile(struct render *render, struct text pattern) {
   const char *wrong = NULL;
-  const struct regexp *regexp = regexp_compile(render, pattern, &wrong);
+  struct regexp *regexp = regexp_compile(render, pattern, &wrong);
   if (regexp == NULL) render_fail(render, "the regular expression is malformed: %s", wrong);
   return regexp;
 }
@@ -13,7 +13,7 @@ static size_t *ends_new(struct render *render, const struct regexp *regexp) {
 }
 
 FUNCTION(fn_must_match) {
-  const struct regexp *regexp = compile(render, args[0].text);
+  struct regexp *regexp = compile(render, args[0].text);
   return value_bool(regexp_find(render, regexp, args[1].text, 0, ends_new(render, regexp)));
 }
 
@@ -24,7 +24,7 @@ FUNCTION(fn_match) {
 }
 
 FUNCTION(fn_find) {
-  const struct regexp *regexp = compile(render, args[0].text);
+  struct regexp *regexp = compile(render, args[0].text);
   size_t *ends = ends_new(render, regexp);
   if (!regexp_find(render, regexp, args[1].text, 0, ends)) return value_text(TEXT(""));
   return value_text(text_part(args[1].text, ends[0], ends[1]));
@@ -33,14 +33,14 @@ FUNCTION(fn_find) {
 /* Goes from match to match. An empty one right behind another does not count. */
 struct matches {
   struct render *render;
-  const struct regexp *regexp;
+  struct regexp *regexp;
   struct text text;
   size_t at, previous_end;
   size_t *ends;
 };
 
 static struct matches matches_of(struct render *render, struct text pattern, struct text text) {
-  const struct regexp *regexp = compile(render, pattern);
+  struct regexp *regexp = compile(render, pattern);
   return (struct matches){render, regexp, text, 0, SIZE_MAX, ends_new(render, regexp)};
 }
 

@@ -83,22 +83,28 @@ static uint32_t after_digits(const struct render *render, struct text text, size
 }
 
 /* Whether a word begins at `rune`: firstName, HTTPServer (the capital that a small letter follows), and digits with
- * small letters behind them, http2xx; digits otherwise belong to the word before: name2. */
-static bool begins_word(const struct render *render, uint32_t previous, uint32_t rune, struct text text, size_t after) {
+ * small letters behind them, http2xx; digits otherwise belong to the word before, name2, and a word that began with
+ * digits goes on over further ones, 2m3s. */
+static bool begins_word(const struct render *render, uint32_t previous, uint32_t rune, struct text text, size_t after,
+                        bool in_number) {
   bool letter_before = rune_is_letter(render, previous);
   if (rune_is_upper(render, rune)) {
     if (rune_is_upper(render, previous)) return rune_is_lower(render, rune_after(text, after));
     return letter_before || rune_is_digit(render, previous);
   }
-  return rune_is_digit(render, rune) && letter_before && rune_is_lower(render, after_digits(render, text, after));
+  return rune_is_digit(render, rune) && letter_before && !in_number &&
+         rune_is_lower(render, after_digits(render, text, after));
 }
 
 static struct value join_words(struct render *render, struct text text, char connector) {
   struct builder builder = BUILDER(render);
   uint32_t previous = '_';
+  bool in_number = false;
   for (size_t at = 0; at < text.size;) {
     uint32_t rune = rune_next(text, &at);
-    if (begins_word(render, previous, rune, text, at)) build_bytes(&builder, &connector, 1);
+    bool begins = begins_word(render, previous, rune, text, at, in_number);
+    if (begins) build_bytes(&builder, &connector, 1);
+    if (begins || is_connector(previous)) in_number = rune_is_digit(render, rune);
     build_rune(&builder, is_connector(rune) ? (unsigned char)connector : rune_lower(render, rune));
     render_charge(render, 1);
     previous = rune;

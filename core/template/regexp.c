@@ -6,7 +6,8 @@
 #include "core/template/regexp.h"
 
 #define REPEAT_MAX 1000
-#define PROGRAM_MAX 10000
+#define PROGRAM_MAX ((size_t)10000)
+#define TREE_MAX 5000 /* nodes: bounds the recursion over alternatives, too */
 
 enum tree_kind { TREE_EMPTY, TREE_SET, TREE_ASSERT, TREE_JOIN, TREE_CHOICE, TREE_REPEAT, TREE_GROUP };
 
@@ -41,11 +42,34 @@ struct instruction {
   size_t x, y; /* SPLIT: where to go on, x before y; JUMP: x; SAVE: the slot x */
 };
 
+/* A place in the program waits for a character, with the captures of the way to it. */
+struct thread {
+  size_t pc;
+  size_t *ends;
+};
+
+struct threads {
+  size_t count;
+  struct thread *items; /* by priority */
+};
+
+/* A place to go to, or a capture to set back to what it was. */
+struct pending {
+  size_t pc; /* SIZE_MAX: set back */
+  size_t slot, old;
+};
+
 struct regexp {
   size_t size;
   struct instruction *program;
   size_t groups;
   struct text *names;
+  /* The machine's, for all searches. */
+  size_t *seen; /* for each instruction, the step at which it was reached last */
+  size_t step;
+  struct pending *stack;
+  size_t *ends; /* of the way being followed */
+  struct threads now, next;
 };
 
 struct flags {
@@ -59,6 +83,7 @@ struct compiler {
   struct flags flags;
   const char *wrong;
   struct regexp *regexp;
+  int nodes;
 };
 
 /* ---- sets */
@@ -124,6 +149,7 @@ static bool take(struct compiler *compiler, const char *string) {
 }
 
 static struct tree *tree_new(struct compiler *compiler, enum tree_kind kind) {
+  if (++compiler->nodes > TREE_MAX) render_fail(compiler->render, "the regular expression is too large");
   struct tree *tree = render_alloc(compiler->render, 1, sizeof(*tree));
   tree->kind = kind;
   return tree;
@@ -417,38 +443,60 @@ static struct tree *parse_repeated(struct compiler *compiler) {
   return tree;
 }
 
-static struct tree *parse_literal(struct compiler *compiler) {
-  struct tree *tree = tree_new(compiler, TREE_EMPTY);
-  while (more(compiler) && !take(compiler, "\\E"))
-    tree = tree_pair(compiler, TREE_JOIN, tree, tree_rune(compiler, rune_next(compiler->pattern, &compiler->at)));
-  return tree;
-}
-
+/* One item after the other: JOIN(a, JOIN(b, EMPTY)). Between \Q and \E all characters are just themselves. */
 static struct tree *parse_sequence(struct compiler *compiler) {
-  struct tree *tree = tree_new(compiler, TREE_EMPTY);
-  while (more(compiler) && !next_is(compiler, "|") && !next_is(compiler, ")")) {
-    struct tree *next = take(compiler, "\\Q") ? parse_literal(compiler) : parse_repeated(compiler);
-    tree = tree_pair(compiler, TREE_JOIN, tree, next);
+  struct tree *whole = NULL, **tail = &whole;
+  bool literal = false;
+  while (more(compiler)) {
+    if (!literal && (next_is(compiler, "|") || next_is(compiler, ")"))) break;
+    if (take(compiler, literal ? "\\E" : "\\Q")) {
+      literal = !literal;
+      continue;
+    }
+    struct tree *item =
+        literal ? tree_rune(compiler, rune_next(compiler->pattern, &compiler->at)) : parse_repeated(compiler);
+    *tail = tree_pair(compiler, TREE_JOIN, item, NULL);
+    tail = &(*tail)->second;
   }
-  return tree;
+  *tail = tree_new(compiler, TREE_EMPTY);
+  return whole;
 }
 
+/* a|b|c as CHOICE(a, CHOICE(b, c)). */
 static struct tree *parse_choice(struct compiler *compiler) {
   render_enter(compiler->render);
-  struct tree *tree = parse_sequence(compiler);
-  while (take(compiler, "|"))
-    tree = tree_pair(compiler, TREE_CHOICE, tree, parse_sequence(compiler));
+  struct tree *whole = parse_sequence(compiler), **last = &whole;
+  while (take(compiler, "|")) {
+    *last = tree_pair(compiler, TREE_CHOICE, *last, parse_sequence(compiler));
+    last = &(*last)->second;
+  }
   render_leave(compiler->render);
-  return tree;
+  return whole;
 }
 
 /* ---- the tree to a program */
 
+/* How many instructions compile() makes of it; some number above PROGRAM_MAX when it is more than that. */
+static size_t program_size(const struct tree *tree) {
+  size_t size = 0;
+  for (; tree->kind == TREE_JOIN && size <= PROGRAM_MAX; tree = tree->second)
+    size += program_size(tree->first);
+  if (size > PROGRAM_MAX) return size;
+  size_t inner = tree->first != NULL ? program_size(tree->first) : 0;
+  size_t least = (size_t)tree->least, most = tree->most < 0 ? 0 : (size_t)tree->most;
+  switch (tree->kind) {
+    case TREE_SET:
+    case TREE_ASSERT: return size + 1;
+    case TREE_GROUP: return size + inner + 2;
+    case TREE_CHOICE: return size + inner + 2 + program_size(tree->second);
+    case TREE_REPEAT: return size + least * inner + (tree->most < 0 ? inner + 2 : (most - least) * (inner + 1));
+    default: return size;
+  }
+}
+
 static struct instruction *emit(struct compiler *compiler, enum operation operation) {
-  struct regexp *regexp = compiler->regexp;
-  if (regexp->size == PROGRAM_MAX) render_fail(compiler->render, "the regular expression is too large");
-  struct instruction *instruction = &regexp->program[regexp->size++];
-  *instruction = (struct instruction){.operation = operation};
+  struct instruction *instruction = &compiler->regexp->program[compiler->regexp->size++];
+  instruction->operation = operation;
   return instruction;
 }
 
@@ -485,15 +533,14 @@ static void compile_repeat(struct compiler *compiler, const struct tree *tree) {
 
 static void compile(struct compiler *compiler, const struct tree *tree) {
   struct regexp *regexp = compiler->regexp;
+  for (; tree->kind == TREE_JOIN; tree = tree->second)
+    compile(compiler, tree->first);
   switch (tree->kind) {
+    case TREE_JOIN:
     case TREE_EMPTY: break;
     case TREE_SET: emit(compiler, OP_SET)->set = tree->set; break;
     case TREE_ASSERT: emit(compiler, OP_ASSERT)->assertion = tree->assertion; break;
     case TREE_REPEAT: compile_repeat(compiler, tree); break;
-    case TREE_JOIN:
-      compile(compiler, tree->first);
-      compile(compiler, tree->second);
-      break;
     case TREE_CHOICE: {
       size_t *second = emit_split(compiler, false);
       compile(compiler, tree->first);
@@ -511,18 +558,33 @@ static void compile(struct compiler *compiler, const struct tree *tree) {
   }
 }
 
+static struct threads threads_new(struct render *render, const struct regexp *regexp) {
+  struct threads threads = {0, render_alloc(render, regexp->size, sizeof(*threads.items))};
+  size_t *ends = render_alloc(render, regexp->size, 2 * regexp->groups * sizeof(*ends));
+  for (size_t i = 0; i < regexp->size; i++)
+    threads.items[i].ends = ends + i * 2 * regexp->groups;
+  return threads;
+}
+
 struct regexp *regexp_compile(struct render *render, struct text pattern, const char **wrong_with) {
   struct compiler compiler = {.render = render, .pattern = pattern};
-  compiler.regexp = render_alloc(render, 1, sizeof(*compiler.regexp));
+  struct regexp *regexp = compiler.regexp = render_alloc(render, 1, sizeof(*regexp));
   (void)add_group(&compiler, TEXT("")); /* the whole match */
   struct tree whole = {.kind = TREE_GROUP, .first = parse_choice(&compiler)};
   if (compiler.wrong == NULL && compiler.at < pattern.size) (void)wrong(&compiler, "an unexpected )");
   *wrong_with = compiler.wrong;
   if (compiler.wrong != NULL) return NULL;
-  compiler.regexp->program = render_alloc(render, PROGRAM_MAX, sizeof(struct instruction));
+  size_t size = program_size(&whole) + 1;
+  if (size > PROGRAM_MAX) render_fail(render, "the regular expression is too large");
+  regexp->program = render_alloc(render, size, sizeof(*regexp->program));
   compile(&compiler, &whole);
   (void)emit(&compiler, OP_MATCH);
-  return compiler.regexp;
+  regexp->seen = render_alloc(render, size, sizeof(*regexp->seen));
+  regexp->stack = render_alloc(render, 2 * size + 2, sizeof(*regexp->stack));
+  regexp->ends = render_alloc(render, 2 * regexp->groups, sizeof(*regexp->ends));
+  regexp->now = threads_new(render, regexp);
+  regexp->next = threads_new(render, regexp);
+  return regexp;
 }
 
 size_t regexp_group_count(const struct regexp *regexp) {
@@ -537,31 +599,11 @@ size_t regexp_group(const struct regexp *regexp, struct text name) {
 
 /* ---- the machine */
 
-/* A place in the program waits for a character, with the captures of the way to it. */
-struct thread {
-  size_t pc;
-  size_t *ends;
-};
-
-struct threads {
-  size_t count;
-  struct thread *items; /* by priority */
-};
-
-/* A place to go to, or a capture to set back to what it was. */
-struct pending {
-  size_t pc; /* SIZE_MAX: set back */
-  size_t slot, old;
-};
-
-struct machine {
+struct search {
   struct render *render;
-  const struct regexp *regexp;
+  struct regexp *regexp;
   struct text text;
-  size_t *seen; /* for each instruction, the step at which it was reached last */
-  size_t step;
-  struct pending *stack;
-  size_t *ends; /* of the way being followed */
+  size_t work; /* done since the render was charged last */
 };
 
 static bool is_word(struct text text, size_t at) {
@@ -583,19 +625,20 @@ static bool holds(enum assertion assertion, struct text text, size_t at) {
 }
 
 /* Follows all that needs no character from `start` on; the threads it ends in are added, once each. */
-static void follow(struct machine *machine, struct threads *threads, size_t start, size_t at) {
-  const struct regexp *regexp = machine->regexp;
-  struct pending *stack = machine->stack;
+static void follow(struct search *search, struct threads *threads, size_t start, size_t at) {
+  struct regexp *regexp = search->regexp;
+  struct pending *stack = regexp->stack;
   size_t depth = 0;
   stack[depth++] = (struct pending){.pc = start};
   while (depth > 0) {
     struct pending pending = stack[--depth];
+    search->work++;
     if (pending.pc == SIZE_MAX) {
-      machine->ends[pending.slot] = pending.old;
+      regexp->ends[pending.slot] = pending.old;
       continue;
     }
-    if (machine->seen[pending.pc] == machine->step) continue;
-    machine->seen[pending.pc] = machine->step;
+    if (regexp->seen[pending.pc] == regexp->step) continue;
+    regexp->seen[pending.pc] = regexp->step;
     const struct instruction *instruction = &regexp->program[pending.pc];
     switch (instruction->operation) {
       case OP_JUMP: stack[depth++] = (struct pending){.pc = instruction->x}; break;
@@ -604,73 +647,66 @@ static void follow(struct machine *machine, struct threads *threads, size_t star
         stack[depth++] = (struct pending){.pc = instruction->x};
         break;
       case OP_SAVE:
-        stack[depth++] = (struct pending){SIZE_MAX, instruction->x, machine->ends[instruction->x]};
-        machine->ends[instruction->x] = at;
+        stack[depth++] = (struct pending){SIZE_MAX, instruction->x, regexp->ends[instruction->x]};
+        regexp->ends[instruction->x] = at;
         stack[depth++] = (struct pending){.pc = pending.pc + 1};
         break;
       case OP_ASSERT:
-        if (holds(instruction->assertion, machine->text, at)) stack[depth++] = (struct pending){.pc = pending.pc + 1};
+        if (holds(instruction->assertion, search->text, at)) stack[depth++] = (struct pending){.pc = pending.pc + 1};
         break;
       case OP_SET:
       case OP_MATCH: {
         struct thread *thread = &threads->items[threads->count++];
         thread->pc = pending.pc;
-        memcpy(thread->ends, machine->ends, 2 * regexp->groups * sizeof(*thread->ends));
+        memcpy(thread->ends, regexp->ends, 2 * regexp->groups * sizeof(*thread->ends));
+        search->work += regexp->groups;
         break;
       }
     }
   }
 }
 
-static struct threads threads_new(struct render *render, const struct regexp *regexp) {
-  struct threads threads = {0, render_alloc(render, regexp->size, sizeof(*threads.items))};
-  size_t *ends = render_alloc(render, regexp->size, 2 * regexp->groups * sizeof(*ends));
-  for (size_t i = 0; i < regexp->size; i++)
-    threads.items[i].ends = ends + i * 2 * regexp->groups;
-  return threads;
-}
-
-/* Moves every thread over one character into `next`; true when a match was reached, which ends those behind it. */
-static bool advance(struct machine *machine, const struct threads *threads, struct threads *next, uint32_t rune,
-                    size_t after, size_t *ends) {
-  size_t bytes = 2 * machine->regexp->groups * sizeof(*ends);
-  next->count = 0;
-  for (size_t i = 0; i < threads->count; i++) {
-    const struct instruction *instruction = &machine->regexp->program[threads->items[i].pc];
+/* Moves every thread over one character, the one before `after`; true when a match was reached, which ends all threads
+ * of lower priority. At the text's end `after` is SIZE_MAX. */
+static bool advance(struct search *search, uint32_t rune, size_t after, size_t *ends) {
+  struct regexp *regexp = search->regexp;
+  size_t bytes = 2 * regexp->groups * sizeof(*ends);
+  regexp->step++;
+  regexp->next.count = 0;
+  for (size_t i = 0; i < regexp->now.count; i++) {
+    const struct thread *thread = &regexp->now.items[i];
+    const struct instruction *instruction = &regexp->program[thread->pc];
     if (instruction->operation == OP_MATCH) {
-      memcpy(ends, threads->items[i].ends, bytes);
+      memcpy(ends, thread->ends, bytes);
       return true;
     }
-    if (after == SIZE_MAX || !set_has(machine->render, instruction->set, rune)) continue;
-    memcpy(machine->ends, threads->items[i].ends, bytes);
-    follow(machine, next, threads->items[i].pc + 1, after);
+    search->work += instruction->set->count;
+    if (after == SIZE_MAX || !set_has(search->render, instruction->set, rune)) continue;
+    memcpy(regexp->ends, thread->ends, bytes);
+    follow(search, &regexp->next, thread->pc + 1, after);
   }
   return false;
 }
 
-bool regexp_find(struct render *render, const struct regexp *regexp, struct text text, size_t from, size_t *ends) {
-  size_t slots = 2 * regexp->groups;
-  struct machine machine = {.render = render, .regexp = regexp, .text = text};
-  machine.seen = render_alloc(render, regexp->size, sizeof(*machine.seen));
-  machine.stack = render_alloc(render, 2 * regexp->size + 2, sizeof(*machine.stack));
-  machine.ends = render_alloc(render, slots, sizeof(*machine.ends));
-  struct threads now = threads_new(render, regexp), next = threads_new(render, regexp);
+bool regexp_find(struct render *render, struct regexp *regexp, struct text text, size_t from, size_t *ends) {
+  struct search search = {.render = render, .regexp = regexp, .text = text};
   bool found = false;
-  machine.step = 1;
+  regexp->step++;
+  regexp->now.count = 0;
   for (size_t at = from;;) {
     if (!found) { /* a match may begin here, after all that began before */
-      memset(machine.ends, 0xFF, slots * sizeof(*machine.ends));
-      follow(&machine, &now, 0, at);
+      memset(regexp->ends, 0xFF, 2 * regexp->groups * sizeof(*regexp->ends));
+      follow(&search, &regexp->now, 0, at);
     }
-    if (now.count == 0 && found) break;
-    render_charge(render, 1 + now.count / 8);
+    if (regexp->now.count == 0 && found) break;
     size_t after = at;
     uint32_t rune = at < text.size ? rune_next(text, &after) : 0;
-    machine.step++;
-    found |= advance(&machine, &now, &next, rune, at < text.size ? after : SIZE_MAX, ends);
-    struct threads swapped = now;
-    now = next;
-    next = swapped;
+    found |= advance(&search, rune, at < text.size ? after : SIZE_MAX, ends);
+    render_charge(render, search.work / 16);
+    search.work %= 16;
+    struct threads swapped = regexp->now;
+    regexp->now = regexp->next;
+    regexp->next = swapped;
     if (at >= text.size) break;
     at = after;
   }

@@ -16,6 +16,6 @@ size_t regexp_group(const struct regexp *regexp, struct text name);
 
 /* The leftmost match at or after `from`, of several the one that a backtracking search would find first. `ends` has two
  * entries for each group, where it begins and ends, SIZE_MAX for a group that takes no part. */
-bool regexp_find(struct render *render, const struct regexp *regexp, struct text text, size_t from, size_t *ends);
+bool regexp_find(struct render *render, struct regexp *regexp, struct text text, size_t from, size_t *ends);
 
 #endif

@@ -3,11 +3,14 @@
  * are only ever added to; what is asked for is counted before it is given, so that a template's greed is an error with
  * a position, not the machine's.
  */
+#include <pthread.h>
+
 #include "core/base/text.h"
 #include "core/template/internal.h"
 
 #define BLOCK_BYTES ((size_t)16 * 1024)
 #define ALIGNMENT ((size_t)16)
+#define DEPTH_MAX 1000 /* what a thread's stack of 1 MiB bears */
 
 struct arena_block {
   struct arena_block *next;
@@ -102,6 +105,7 @@ void render_push_variable(struct render *render, struct text name, struct value 
 }
 
 struct variable *render_find_variable(struct render *render, struct text name) {
+  render_charge(render, render->variable_count / 16);
   for (size_t i = render->variable_count; i > 0; i--)
     if (text_equal(render->variables[i - 1].name, name)) return &render->variables[i - 1];
   return NULL;
@@ -182,6 +186,7 @@ static struct bo_template_limits effective(const struct bo_template_limits *limi
   if (result.output_bytes == 0) result.output_bytes = (size_t)1024 * 1024;
   if (result.steps == 0) result.steps = 1000000;
   if (result.depth == 0) result.depth = 200;
+  if (result.depth > DEPTH_MAX) result.depth = DEPTH_MAX;
   return result;
 }
 
@@ -191,18 +196,26 @@ static void render_close(struct render *render) {
     render->blocks = block->next;
     free(block);
   }
-  if (render->characters != (locale_t)0) freelocale(render->characters);
+}
+
+/* The tables of characters, loaded at the first rendering and kept: they are constant. */
+static pthread_once_t characters_once = PTHREAD_ONCE_INIT;
+static locale_t characters;
+
+static void load_characters(void) {
+  characters = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 }
 
 int bo_template_render(const char *text, const char *data_json, struct timespec now,
                        const struct bo_template_limits *limits, struct bo_buffer *out, struct bo_error *error) {
   struct bo_error unwanted = BO_ERROR_INIT;
+  (void)pthread_once(&characters_once, load_characters);
   struct render render = {
       .limits = effective(limits),
       .source = {text, strlen(text)},
       .error = error != NULL ? error : &unwanted,
       .now = {.seconds = now.tv_sec, .nanoseconds = (int32_t)now.tv_nsec, .zone = "UTC"},
-      .characters = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0),
+      .characters = characters,
   };
   if (render.characters == (locale_t)0)
     return bo_error_set(error, BO_CLASS_INTERNAL, 0, "the locale C.UTF-8 is missing; install the C library's data");

@@ -8,7 +8,7 @@
  * the documentation of Go's text/template, fmt and time (Go 1.24) and of sprig 3.3, oddities included: a field that is
  * not there prints `<no value>`.
  *
- * Threads: any number of calls at once; nothing is kept between calls.
+ * Threads: any number of calls at once; between calls nothing is kept but the C library's tables of characters.
  */
 #ifndef BO_TEMPLATE_H
 #define BO_TEMPLATE_H
@@ -23,7 +23,7 @@ struct bo_template_limits {
   size_t memory_bytes; /* all memory together, kept until the end of the call: 16 MiB */
   size_t output_bytes; /* length of the text: 1 MiB */
   uint64_t steps;      /* nodes executed, list items visited, blocks of 64 bytes handed to functions: 1,000,000 */
-  unsigned depth;      /* blocks, brackets, calls of templates and values within each other: 200 */
+  unsigned depth;      /* blocks, brackets, calls of templates and values within each other: 200, at most 1,000 */
 };
 
 /*

@@ -19,6 +19,11 @@ FUZZ_SOURCES_ssh_key := $(FUZZ_SOURCES_age)
 FUZZ_SOURCES_gzip := $(wildcard plugins/compress-gzip/*.c)
 FUZZ_LDLIBS_gzip := -lz
 
+FUZZ_SOURCES_manifest := $(wildcard core/api/*.c core/template/*.c)
+FUZZ_LDLIBS_manifest := -lyaml -lcjson
+
+FUZZ_SOURCES_template := $(wildcard core/template/*.c)
+
 # ---- no need to read on to add one
 # Without SAN= and -D_FORTIFY_SOURCE: these objects have sanitizers of their own.
 FUZZ_CFLAGS = $(filter-out -D_FORTIFY_SOURCE=2,$(CFLAGS_ALL)) $(FUZZ_FLAGS) -DBO_VERSION='"$(VERSION)"' \
