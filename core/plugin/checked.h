@@ -6,7 +6,8 @@
  * room for, answers with no enum value, does not advance, ...) becomes an error of BO_CLASS_INTERNAL that names the
  * plugin and what it did; such an instance is never called again but for close.
  *
- * A wrapper's misuse by the core itself is an assertion.
+ * A wrapper's misuse by the core itself is an assertion. The structs below hold what the plugin was given the address
+ * of: they stay where they are between open and close. `object` arguments need not be initialised.
  */
 #ifndef BO_PLUGIN_CHECKED_H
 #define BO_PLUGIN_CHECKED_H
@@ -25,7 +26,7 @@ struct bo_transform {
   int direction;
   bool ended; /* BO_END was given */
   bool done;  /* BO_DONE was answered */
-  bool broken;
+  atomic_bool broken;
 };
 
 int bo_transform_open(struct bo_transform *transform, const struct bo_loaded_plugin *plugin, int direction,
@@ -41,7 +42,7 @@ struct bo_storage {
   const struct bo_loaded_plugin *plugin;
   struct bo_plugin_host host;
   void *instance;
-  bool broken;
+  atomic_bool broken;
 };
 
 struct bo_put {
@@ -95,7 +96,7 @@ struct bo_platform {
   const struct bo_loaded_plugin *plugin;
   struct bo_plugin_host host;
   void *instance;
-  bool broken;
+  atomic_bool broken;
 };
 
 struct bo_workload {

@@ -1,27 +1,25 @@
+/* Calls of a platform plugin. Above all: an exit status that was not received must never pass for 0. */
 #include <assert.h>
 
 #include "core/plugin/checked_internal.h"
 
-#define CALL(platform, function, call) BO_CHECKED_CALL(&(platform)->host, &(platform)->broken, function, call, error)
+#define CALL(platform, function, detail, call) \
+  BO_CHECKED_CALL(&(platform)->host, &(platform)->broken, function, detail, call, error)
 
-/* An exec's calls last as long as its command does, and several run at once: they are not noted for the watchdog. */
-#define EXEC_CALL(exec, function, call)                                           \
-  __extension__({                                                                 \
-    bool unused_ = false;                                                         \
-    *error = (struct bo_error)BO_ERROR_INIT;                                      \
-    int result_ = (call);                                                         \
-    exec_leave((exec)->workload->platform, &unused_, (function), result_, error); \
+/* An exec's calls last as long as its command does, and several run at once: they are not noted for the watchdog, and
+ * a repeat would not be the same command, so RETRY is an error like others. */
+#define EXEC_CALL(platform, function, detail, call)                                                                   \
+  __extension__({                                                                                                     \
+    *error = (struct bo_error)BO_ERROR_INIT;                                                                          \
+    int answer_ = (call);                                                                                             \
+    int result_ =                                                                                                     \
+        bo_checked_result(&(platform)->host, &(platform)->broken, function, detail, answer_, BO_CALL_RESULTS, error); \
+    result_ == BO_OK ? BO_OK : BO_ERROR;                                                                              \
   })
 
 static const struct bo_platform_operations *operations(const struct bo_platform *platform) {
   assert(platform->instance != NULL);
   return platform->plugin->operations.platform;
-}
-
-static int exec_leave(struct bo_platform *platform, bool *broken, const char *function, int result,
-                      struct bo_error *error) {
-  return bo_checked_leave(&platform->host, broken, function, result, BO_CALL_RESULTS, error) == BO_OK ? BO_OK
-                                                                                                      : BO_ERROR;
 }
 
 int bo_platform_open(struct bo_platform *platform, const struct bo_loaded_plugin *plugin,
@@ -31,7 +29,7 @@ int bo_platform_open(struct bo_platform *platform, const struct bo_loaded_plugin
   char source[48];
   (void)snprintf(source, sizeof(source), "platform-%s", plugin->descriptor.name);
   if (bo_plugin_host_init(&platform->host, log, source, error) != BO_OK) return BO_ERROR;
-  int result = CALL(platform, "open",
+  int result = CALL(platform, "open", "",
                     plugin->operations.platform->open(&platform->host.table, config, &platform->instance, error));
   if (result == BO_OK && platform->instance == NULL)
     result = bo_checked_broke(&platform->host, &platform->broken, error, "open() gave no instance");
@@ -59,7 +57,8 @@ int bo_workload_start(struct bo_workload *workload, struct bo_platform *platform
                       struct bo_error *error) {
   BO_NEED_ERROR(error);
   *workload = (struct bo_workload){.platform = platform};
-  int result = CALL(platform, "workload_start",
+  if (platform->broken) return bo_checked_refuse(&platform->host, error);
+  int result = CALL(platform, "workload_start", spec->name,
                     operations(platform)->workload_start(platform->instance, spec, &workload->instance, error));
   if (result == BO_OK && workload->instance == NULL)
     result = bo_checked_broke(&platform->host, &platform->broken, error, "workload_start() gave no workload");
@@ -71,7 +70,8 @@ int bo_workload_state_get(struct bo_workload *workload, struct bo_workload_state
   BO_NEED_ERROR(error);
   struct bo_platform *platform = workload->platform;
   *state = (struct bo_workload_state){.size = sizeof(*state)};
-  int result = CALL(platform, "workload_state", operations(platform)->workload_state(workload->instance, state, error));
+  int result =
+      CALL(platform, "workload_state", "", operations(platform)->workload_state(workload->instance, state, error));
   if (result != BO_OK) return result;
   if (state->phase < BO_WORKLOAD_STARTING || state->phase > BO_WORKLOAD_LOST || !BO_IS_TERMINATED(state->name) ||
       !BO_IS_TERMINATED(state->reason))
@@ -82,7 +82,8 @@ int bo_workload_state_get(struct bo_workload *workload, struct bo_workload_state
 int bo_workload_stop(struct bo_workload *workload, uint32_t grace_ms, struct bo_error *error) {
   BO_NEED_ERROR(error);
   struct bo_platform *platform = workload->platform;
-  return CALL(platform, "workload_stop", operations(platform)->workload_stop(workload->instance, grace_ms, error));
+  return CALL(platform, "workload_stop", BO_DETAIL("%u", grace_ms),
+              operations(platform)->workload_stop(workload->instance, grace_ms, error));
 }
 
 void bo_workload_close(struct bo_workload *workload) {
@@ -99,8 +100,9 @@ int bo_exec_open(struct bo_exec *exec, struct bo_workload *workload, const struc
   BO_NEED_ERROR(error);
   *exec = (struct bo_exec){.workload = workload, .direction = spec->direction};
   struct bo_platform *platform = workload->platform;
-  int result =
-      CALL(platform, "exec_open", operations(platform)->exec_open(workload->instance, spec, &exec->instance, error));
+  if (platform->broken) return bo_checked_refuse(&platform->host, error);
+  int result = CALL(platform, "exec_open", spec->argv[0],
+                    operations(platform)->exec_open(workload->instance, spec, &exec->instance, error));
   if (result == BO_OK && exec->instance == NULL)
     result = bo_checked_broke(&platform->host, &platform->broken, error, "exec_open() gave no exec");
   if (result != BO_OK) exec->instance = NULL;
@@ -112,8 +114,9 @@ int bo_exec_read(struct bo_exec *exec, void *bytes, size_t capacity, size_t *siz
   BO_NEED_ERROR(error);
   struct bo_platform *platform = exec->workload->platform;
   *size = 0;
-  int result =
-      EXEC_CALL(exec, "exec_read", operations(platform)->exec_read(exec->instance, bytes, capacity, size, error));
+  int result = EXEC_CALL(platform, "exec_read", BO_DETAIL("%zu of %zu", *size, capacity),
+                         operations(platform)->exec_read(exec->instance, bytes, capacity, size, error));
+  if (result != BO_OK) *size = 0;
   if (result != BO_OK) return result;
   if (*size > capacity)
     return bo_checked_broke(&platform->host, &platform->broken, error, "exec_read() gave %zu bytes for a buffer of %zu",
@@ -126,7 +129,8 @@ int bo_exec_write(struct bo_exec *exec, const void *bytes, size_t size, struct b
   assert(exec->instance != NULL && exec->direction == BO_EXEC_RESTORE && !exec->stdin_closed);
   BO_NEED_ERROR(error);
   struct bo_platform *platform = exec->workload->platform;
-  return EXEC_CALL(exec, "exec_write", operations(platform)->exec_write(exec->instance, bytes, size, error));
+  return EXEC_CALL(platform, "exec_write", BO_DETAIL("%zu", size),
+                   operations(platform)->exec_write(exec->instance, bytes, size, error));
 }
 
 int bo_exec_close_stdin(struct bo_exec *exec, struct bo_error *error) {
@@ -134,7 +138,7 @@ int bo_exec_close_stdin(struct bo_exec *exec, struct bo_error *error) {
   BO_NEED_ERROR(error);
   struct bo_platform *platform = exec->workload->platform;
   exec->stdin_closed = true;
-  return EXEC_CALL(exec, "exec_close_stdin", operations(platform)->exec_close_stdin(exec->instance, error));
+  return EXEC_CALL(platform, "exec_close_stdin", "", operations(platform)->exec_close_stdin(exec->instance, error));
 }
 
 int bo_exec_wait(struct bo_exec *exec, struct bo_exit *exit, struct bo_error *error) {
@@ -142,7 +146,8 @@ int bo_exec_wait(struct bo_exec *exec, struct bo_exit *exit, struct bo_error *er
   BO_NEED_ERROR(error);
   struct bo_platform *platform = exec->workload->platform;
   *exit = (struct bo_exit){.size = sizeof(*exit)};
-  int result = EXEC_CALL(exec, "exec_wait", operations(platform)->exec_wait(exec->instance, exit, error));
+  int result = EXEC_CALL(platform, "exec_wait", BO_DETAIL("%d, %d", exit->kind, exit->code),
+                         operations(platform)->exec_wait(exec->instance, exit, error));
   if (result != BO_OK) return result;
   /* An exit that was not filled in must never pass for status 0. */
   bool good = (exit->kind == BO_EXIT_STATUS && exit->code >= 0 && exit->code <= 255) ||

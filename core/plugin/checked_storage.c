@@ -1,19 +1,15 @@
+/* Calls of a storage plugin. What is promised here is what makes "stored" and "read to its end" true. */
 #include <assert.h>
 
 #include "core/plugin/checked_internal.h"
 
 /* Most calls look the same: instance, arguments, error. */
-#define CALL(storage, function, call) BO_CHECKED_CALL(&(storage)->host, &(storage)->broken, function, call, error)
+#define CALL(storage, function, detail, call) \
+  BO_CHECKED_CALL(&(storage)->host, &(storage)->broken, function, detail, call, error)
 
 static const struct bo_storage_operations *operations(const struct bo_storage *storage) {
   assert(storage->instance != NULL);
   return storage->plugin->operations.storage;
-}
-
-/* After a broken contract nothing is called but what puts things away. */
-static int refuse_broken(const struct bo_storage *storage, struct bo_error *error) {
-  return bo_error_set(error, BO_CLASS_INTERNAL, 0, "the plugin %s broke its contract before and is not called again",
-                      storage->host.source);
 }
 
 int bo_storage_open(struct bo_storage *storage, const struct bo_loaded_plugin *plugin, const struct bo_config *config,
@@ -23,8 +19,8 @@ int bo_storage_open(struct bo_storage *storage, const struct bo_loaded_plugin *p
   char source[48];
   (void)snprintf(source, sizeof(source), "storage-%s", plugin->descriptor.name);
   if (bo_plugin_host_init(&storage->host, log, source, error) != BO_OK) return BO_ERROR;
-  int result =
-      CALL(storage, "open", plugin->operations.storage->open(&storage->host.table, config, &storage->instance, error));
+  int result = CALL(storage, "open", "",
+                    plugin->operations.storage->open(&storage->host.table, config, &storage->instance, error));
   if (result == BO_OK && storage->instance == NULL)
     result = bo_checked_broke(&storage->host, &storage->broken, error, "open() gave no instance");
   if (result == BO_OK) return BO_OK;
@@ -49,12 +45,13 @@ void bo_storage_cancel(struct bo_storage *storage) {
 
 int bo_storage_probe(struct bo_storage *storage, uint32_t what, struct bo_error *error) {
   BO_NEED_ERROR(error);
-  return CALL(storage, "probe", operations(storage)->probe(storage->instance, what, error));
+  if (storage->broken) return bo_checked_refuse(&storage->host, error);
+  return CALL(storage, "probe", BO_DETAIL("%u", what), operations(storage)->probe(storage->instance, what, error));
 }
 
 int bo_storage_discard(struct bo_storage *storage, const char *key, const char *token, struct bo_error *error) {
   BO_NEED_ERROR(error);
-  return CALL(storage, "discard", operations(storage)->discard(storage->instance, key, token, error));
+  return CALL(storage, "discard", key, operations(storage)->discard(storage->instance, key, token, error));
 }
 
 static int check_object(struct bo_storage *storage, const char *function, const struct bo_object *object,
@@ -70,8 +67,9 @@ static int check_object(struct bo_storage *storage, const char *function, const 
 
 int bo_storage_stat(struct bo_storage *storage, const char *key, struct bo_object *object, struct bo_error *error) {
   BO_NEED_ERROR(error);
-  if (storage->broken) return refuse_broken(storage, error);
-  int result = CALL(storage, "stat", operations(storage)->stat(storage->instance, key, object, error));
+  if (storage->broken) return bo_checked_refuse(&storage->host, error);
+  *object = (struct bo_object){.size = sizeof(*object)};
+  int result = CALL(storage, "stat", key, operations(storage)->stat(storage->instance, key, object, error));
   return result == BO_OK ? check_object(storage, "stat", object, error) : result;
 }
 
@@ -81,13 +79,19 @@ struct checked_list {
   void *context;
   const char *prefix;
   struct bo_buffer last;
+  uint32_t limit;
   uint32_t count;
+  bool stopped; /* the caller has had enough */
   const char *fault;
 };
 
 static int check_listed(void *context, const char *key, const struct bo_object *object) {
   struct checked_list *list = context;
-  if (key == NULL || object == NULL || strlen(key) > BO_KEY_MAX)
+  if (list->stopped)
+    list->fault = "went on after it was told to stop";
+  else if (list->count == list->limit)
+    list->fault = "gave more objects than it was asked for";
+  else if (key == NULL || object == NULL || strlen(key) > BO_KEY_MAX)
     list->fault = "gave no key, or one that is too long";
   else if (strncmp(key, list->prefix, strlen(list->prefix)) != 0)
     list->fault = "gave a key outside of the prefix";
@@ -97,25 +101,25 @@ static int check_listed(void *context, const char *key, const struct bo_object *
   bo_buffer_clear(&list->last);
   if (!bo_buffer_append_text(&list->last, key)) return 1;
   list->count++;
-  return list->each(list->context, key, object);
+  list->stopped = list->each(list->context, key, object) != 0;
+  return list->stopped ? 1 : 0;
 }
 
 int bo_storage_list(struct bo_storage *storage, const char *prefix, const char *after, uint32_t limit,
                     bo_list_function *each, void *context, bool *more, struct bo_error *error) {
   assert(limit > 0);
   BO_NEED_ERROR(error);
-  if (storage->broken) return refuse_broken(storage, error);
-  struct checked_list list = {.each = each, .context = context, .prefix = prefix};
+  if (storage->broken) return bo_checked_refuse(&storage->host, error);
+  struct checked_list list = {.each = each, .context = context, .prefix = prefix, .limit = limit};
   if (after != NULL) (void)bo_buffer_append_text(&list.last, after);
   int further = 0;
   int result =
-      CALL(storage, "list",
+      CALL(storage, "list", prefix,
            operations(storage)->list(storage->instance, prefix, after, limit, check_listed, &list, &further, error));
   bool memory = !list.last.failed;
   bo_buffer_free(&list.last);
   *more = further != 0;
   if (!memory) return bo_error_no_memory(error);
-  if (list.fault == NULL && list.count > limit) list.fault = "gave more objects than it was asked for";
   if (list.fault == NULL && result == BO_OK && *more && list.count == 0)
     list.fault = "says that there are more objects, but gave none";
   if (list.fault != NULL) return bo_checked_broke(&storage->host, &storage->broken, error, "list() %s", list.fault);
@@ -124,15 +128,15 @@ int bo_storage_list(struct bo_storage *storage, const char *prefix, const char *
 
 int bo_storage_remove(struct bo_storage *storage, const char *key, const char *if_match, struct bo_error *error) {
   BO_NEED_ERROR(error);
-  if (storage->broken) return refuse_broken(storage, error);
-  return CALL(storage, "remove", operations(storage)->remove(storage->instance, key, if_match, error));
+  if (storage->broken) return bo_checked_refuse(&storage->host, error);
+  return CALL(storage, "remove", key, operations(storage)->remove(storage->instance, key, if_match, error));
 }
 
 int bo_storage_sweep(struct bo_storage *storage, const char *prefix, uint64_t older_than_seconds, uint64_t *count,
                      struct bo_error *error) {
   BO_NEED_ERROR(error);
-  if (storage->broken) return refuse_broken(storage, error);
-  return CALL(storage, "sweep",
+  if (storage->broken) return bo_checked_refuse(&storage->host, error);
+  return CALL(storage, "sweep", prefix,
               operations(storage)->sweep(storage->instance, prefix, older_than_seconds, count, error));
 }
 
@@ -143,11 +147,12 @@ int bo_put_open(struct bo_put *put, struct bo_storage *storage, const char *key,
   BO_NEED_ERROR(error);
   *put = (struct bo_put){.storage = storage};
   token->text[0] = '\0';
-  if (storage->broken) return refuse_broken(storage, error);
-  int result = CALL(storage, "put_open",
+  if (storage->broken) return bo_checked_refuse(&storage->host, error);
+  int result = CALL(storage, "put_open", key,
                     operations(storage)->put_open(storage->instance, key, options, token, &put->instance, error));
   if (result != BO_OK) {
     put->instance = NULL;
+    token->text[0] = '\0';
     return result;
   }
   if (put->instance == NULL) return bo_checked_broke(&storage->host, &storage->broken, error, "put_open() gave no put");
@@ -161,29 +166,42 @@ int bo_put_write(struct bo_put *put, const void *bytes, size_t size, struct bo_e
   assert(put->instance != NULL && !put->failed && !put->committed);
   BO_NEED_ERROR(error);
   struct bo_storage *storage = put->storage;
-  int result = CALL(storage, "put_write", operations(storage)->put_write(put->instance, bytes, size, error));
+  if (storage->broken) return bo_checked_refuse(&storage->host, error);
+  int result = CALL(storage, "put_write", BO_DETAIL("%zu", size),
+                    operations(storage)->put_write(put->instance, bytes, size, error));
   put->failed = result != BO_OK;
   if (result == BO_OK) put->written_bytes += size;
   return result == BO_OK ? BO_OK : BO_ERROR;
+}
+
+/* What the plugin says about the object after a commit that it says succeeded. */
+static int check_committed(const struct bo_put *put, const struct bo_object *object, struct bo_error *error) {
+  struct bo_storage *storage = put->storage;
+  if (check_object(storage, "put_commit", object, error) != BO_OK) return BO_ERROR;
+  if (object->etag[0] == '\0')
+    return bo_checked_broke(&storage->host, &storage->broken, error, "put_commit() gave no etag");
+  if (object->size_bytes == put->written_bytes) return BO_OK;
+  return bo_checked_broke(&storage->host, &storage->broken, error,
+                          "put_commit() says %llu bytes, but %llu were written", (unsigned long long)object->size_bytes,
+                          (unsigned long long)put->written_bytes);
 }
 
 int bo_put_commit(struct bo_put *put, struct bo_object *object, struct bo_error *error) {
   assert(put->instance != NULL && !put->failed && !put->committed);
   BO_NEED_ERROR(error);
   struct bo_storage *storage = put->storage;
-  int result = CALL(storage, "put_commit", operations(storage)->put_commit(put->instance, object, error));
+  if (storage->broken) return bo_checked_refuse(&storage->host, error);
+  *object = (struct bo_object){.size = sizeof(*object)};
+  int result = CALL(storage, "put_commit", "", operations(storage)->put_commit(put->instance, object, error));
+  put->committed = result == BO_OK;
+  if (result == BO_OK) result = check_committed(put, object, error);
   put->failed = result != BO_OK;
-  if (result != BO_OK) return BO_ERROR;
-  put->committed = true;
-  if (check_object(storage, "put_commit", object, error) != BO_OK) {
+  if (result == BO_OK) return BO_OK;
+  /* From here on only the storage knows. */
+  if (storage->broken) {
+    bo_error_prefix(error, "an object may exist at the key");
     error->error_class = BO_CLASS_UNDECIDED;
-    return BO_ERROR;
   }
-  if (object->size_bytes == put->written_bytes) return BO_OK;
-  (void)bo_checked_broke(&storage->host, &storage->broken, error,
-                         "put_commit() says %llu bytes, but %llu were written; an object may exist at the key",
-                         (unsigned long long)object->size_bytes, (unsigned long long)put->written_bytes);
-  error->error_class = BO_CLASS_UNDECIDED;
   return BO_ERROR;
 }
 
@@ -191,7 +209,7 @@ int bo_put_close(struct bo_put *put, struct bo_error *error) {
   if (put->instance == NULL) return BO_OK;
   BO_NEED_ERROR(error);
   struct bo_storage *storage = put->storage;
-  int result = CALL(storage, "put_close", operations(storage)->put_close(put->instance, error));
+  int result = CALL(storage, "put_close", "", operations(storage)->put_close(put->instance, error));
   put->instance = NULL;
   return result;
 }
@@ -202,9 +220,10 @@ int bo_get_open(struct bo_get *get, struct bo_storage *storage, const char *key,
                 const char *if_match, struct bo_object *object, struct bo_error *error) {
   BO_NEED_ERROR(error);
   *get = (struct bo_get){.storage = storage, .offset_bytes = offset_bytes};
-  if (storage->broken) return refuse_broken(storage, error);
+  if (storage->broken) return bo_checked_refuse(&storage->host, error);
+  *object = (struct bo_object){.size = sizeof(*object)};
   int result = CALL(
-      storage, "get_open",
+      storage, "get_open", BO_DETAIL("%.100s, %llu", key, (unsigned long long)offset_bytes),
       operations(storage)->get_open(storage->instance, key, offset_bytes, if_match, object, &get->instance, error));
   if (result != BO_OK) {
     get->instance = NULL;
@@ -213,8 +232,29 @@ int bo_get_open(struct bo_get *get, struct bo_storage *storage, const char *key,
   if (get->instance == NULL) return bo_checked_broke(&storage->host, &storage->broken, error, "get_open() gave no get");
   get->object_bytes = object->size_bytes;
   result = check_object(storage, "get_open", object, error);
+  if (result == BO_OK && offset_bytes > object->size_bytes)
+    result =
+        bo_checked_broke(&storage->host, &storage->broken, error, "get_open() opened an object of %llu bytes at %llu",
+                         (unsigned long long)object->size_bytes, (unsigned long long)offset_bytes);
   if (result != BO_OK) bo_get_close(get);
   return result;
+}
+
+/* The end must come where the size announced at open says, neither before nor after. */
+static int check_length(struct bo_get *get, size_t size, struct bo_error *error) {
+  uint64_t left = get->object_bytes - get->offset_bytes;
+  get->ended = size == 0;
+  if (size > left)
+    return bo_error_set(error, BO_CLASS_CORRUPT, 0,
+                        "the object was announced with %llu bytes, but there is more after them: it is not what was "
+                        "stored, or it is changing",
+                        (unsigned long long)get->object_bytes);
+  if (size == 0 && left > 0)
+    return bo_error_set(error, BO_CLASS_CORRUPT, 0,
+                        "the object was announced with %llu bytes, but ends after %llu: it is cut, or it is changing",
+                        (unsigned long long)get->object_bytes, (unsigned long long)get->offset_bytes);
+  get->offset_bytes += size;
+  return BO_OK;
 }
 
 int bo_get_read(struct bo_get *get, void *bytes, size_t capacity, size_t *size, struct bo_error *error) {
@@ -222,22 +262,16 @@ int bo_get_read(struct bo_get *get, void *bytes, size_t capacity, size_t *size, 
   BO_NEED_ERROR(error);
   struct bo_storage *storage = get->storage;
   *size = 0;
-  int result = CALL(storage, "get_read", operations(storage)->get_read(get->instance, bytes, capacity, size, error));
+  if (storage->broken) return bo_checked_refuse(&storage->host, error);
+  int result = CALL(storage, "get_read", BO_DETAIL("%zu of %zu", *size, capacity),
+                    operations(storage)->get_read(get->instance, bytes, capacity, size, error));
+  if (result == BO_OK && *size > capacity)
+    result = bo_checked_broke(&storage->host, &storage->broken, error, "get_read() gave %zu bytes for a buffer of %zu",
+                              *size, capacity);
+  if (result == BO_OK) result = check_length(get, *size, error);
   get->failed = result != BO_OK;
-  if (result != BO_OK) return result;
-  if (*size > capacity)
-    return bo_checked_broke(&storage->host, &storage->broken, error, "get_read() gave %zu bytes for a buffer of %zu",
-                            *size, capacity);
-  get->offset_bytes += *size;
-  get->ended = *size == 0;
-  if (get->offset_bytes > get->object_bytes || (get->ended && get->offset_bytes < get->object_bytes)) {
-    get->failed = true;
-    return bo_error_set(error, BO_CLASS_CORRUPT, 0,
-                        "the object was announced with %llu bytes, but its end came %s %llu",
-                        (unsigned long long)get->object_bytes, get->ended ? "after" : "not before",
-                        (unsigned long long)get->offset_bytes);
-  }
-  return BO_OK;
+  if (result != BO_OK) *size = 0;
+  return result;
 }
 
 void bo_get_close(struct bo_get *get) {

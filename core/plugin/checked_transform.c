@@ -1,3 +1,4 @@
+/* Calls of a compress or crypt plugin. A wrong position here would be lost or invented data, so each is checked. */
 #include <assert.h>
 
 #include "core/plugin/checked_internal.h"
@@ -11,7 +12,7 @@ int bo_transform_open(struct bo_transform *transform, const struct bo_loaded_plu
   if (bo_plugin_host_init(&transform->host, log, source, error) != BO_OK) return BO_ERROR;
   struct bo_plugin_host *host = &transform->host;
   int result = BO_CHECKED_CALL(
-      host, &transform->broken, "open",
+      host, &transform->broken, "open", direction == BO_ENCODE ? "encode" : "decode",
       plugin->operations.transform->open(&host->table, direction, config, &transform->instance, error), error);
   if (result == BO_OK && transform->instance == NULL)
     result = bo_checked_broke(host, &transform->broken, error, "open() gave no instance");
@@ -25,7 +26,7 @@ int bo_transform_open(struct bo_transform *transform, const struct bo_loaded_plu
 static int check(struct bo_transform *transform, const struct bo_input *in, const struct bo_input *in_before,
                  const struct bo_output *out, const struct bo_output *out_before, int result, struct bo_error *error) {
   struct bo_plugin_host *host = &transform->host;
-  bool *broken = &transform->broken;
+  atomic_bool *broken = &transform->broken;
   if (in->bytes != in_before->bytes || in->size != in_before->size || out->bytes != out_before->bytes ||
       out->size != out_before->size)
     return bo_checked_broke(host, broken, error, "process() changed a buffer's address or size");
@@ -57,11 +58,16 @@ int bo_transform_process(struct bo_transform *transform, struct bo_input *in, st
   *error = (struct bo_error)BO_ERROR_INIT;
   bo_plugin_host_enter(host, "process");
   int result = transform->plugin->operations.transform->process(transform->instance, in, out, mode, error);
-  result = bo_checked_leave(host, &transform->broken, "process", result,
-                            (1U << BO_AGAIN) | (1U << BO_NEED_INPUT) | (1U << BO_DONE) | (1U << BO_ERROR), error);
+  bo_plugin_host_leave(host);
+  result =
+      bo_checked_result(host, &transform->broken, "process",
+                        BO_DETAIL("%zu of %zu in, %zu of %zu out%s", in->position - in_before.position,
+                                  in_before.size - in_before.position, out->position - out_before.position,
+                                  out_before.size - out_before.position, mode == BO_END ? ", end" : ""),
+                        result, (1U << BO_AGAIN) | (1U << BO_NEED_INPUT) | (1U << BO_DONE) | (1U << BO_ERROR), error);
   if (result != BO_ERROR) result = check(transform, in, &in_before, out, &out_before, result, error);
   if (result == BO_ERROR) {
-    transform->broken = true;
+    atomic_store(&transform->broken, true);
     *out = out_before; /* what a failed call wrote is not used */
   }
   transform->done = result == BO_DONE;

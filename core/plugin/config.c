@@ -1,3 +1,4 @@
+/* Texts and secrets in, typed values out; the plugin's own table says which are right. */
 #include "core/plugin/config.h"
 
 #include <malloc.h>

@@ -6,6 +6,13 @@
 
 static const char *const type_names[] = {NULL, "string", "bool", "integer", "size", "seconds", "enum"};
 
+/* Exact, which a double would not be over 2^53. */
+static void add_integer(cJSON *json, const char *name, int64_t value) {
+  char text[24];
+  (void)snprintf(text, sizeof(text), "%lld", (long long)value);
+  (void)cJSON_AddRawToObject(json, name, text);
+}
+
 static cJSON *describe_param(const struct bo_param *param) {
   cJSON *json = cJSON_CreateObject();
   (void)cJSON_AddStringToObject(json, "key", param->key);
@@ -15,8 +22,8 @@ static cJSON *describe_param(const struct bo_param *param) {
   (void)cJSON_AddBoolToObject(json, "repeated", (param->flags & BO_PARAM_REPEATED) != 0);
   if (param->default_value != NULL) (void)cJSON_AddStringToObject(json, "default", param->default_value);
   if (param->minimum != 0 || param->maximum != 0) {
-    (void)cJSON_AddNumberToObject(json, "minimum", (double)param->minimum);
-    (void)cJSON_AddNumberToObject(json, "maximum", (double)param->maximum);
+    add_integer(json, "minimum", param->minimum);
+    add_integer(json, "maximum", param->maximum);
   }
   if (param->type == BO_TYPE_ENUM) (void)cJSON_AddStringToObject(json, "choices", param->choices);
   (void)cJSON_AddStringToObject(json, "description", param->description);

@@ -1,3 +1,4 @@
+/* The services behind `struct bo_host`, and the note of the call that is running. */
 #include "core/plugin/host.h"
 
 #include <errno.h>
@@ -5,6 +6,9 @@
 #include <sys/random.h>
 
 #include "core/base/clock.h"
+#include "core/base/text.h"
+
+#define MAX_LOG_BYTES 2000
 
 void bo_log_printf(const struct bo_log *log, int level, const char *source, const char *format, ...) {
   if (log == NULL || level < log->level) return;
@@ -31,9 +35,16 @@ static void host_free(void *context, void *memory) {
   free(memory);
 }
 
+/* What a plugin says is foreign text: it must not be able to forge a line of its own or to steer a terminal. */
 static void host_log(void *context, int level, const char *text) {
   const struct bo_plugin_host *host = context;
-  bo_log_printf(host->log, level, host->source, "%s", text);
+  int known = level < BO_LOG_DEBUG || level > BO_LOG_ERROR ? BO_LOG_ERROR : level;
+  if (host->log == NULL || known < host->log->level) return;
+  BO_CLEANUP_BUFFER struct bo_buffer safe = BO_BUFFER_INIT;
+  (void)bo_append_printable(&safe, text, strnlen(text, MAX_LOG_BYTES));
+  for (char *newline = safe.bytes; newline != NULL && (newline = strchr(newline, '\n')) != NULL;)
+    *newline = ' ';
+  bo_log_printf(host->log, known, host->source, "%s", bo_buffer_text(&safe));
 }
 
 static int host_cancelled(void *context) {

@@ -1,3 +1,4 @@
+/* Finds plugin files, loads one, and believes nothing that it says about itself before it is checked. */
 #include "core/plugin/loader.h"
 
 #include <backup-operator/plugin.h>
@@ -5,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -118,8 +120,14 @@ int bo_plugin_find(int kind, const char *name, char **path, struct bo_error *err
   return result;
 }
 
+struct listed {
+  char *path;
+  dev_t device;
+  ino_t inode;
+};
+
 struct listing {
-  char **paths;
+  struct listed *files;
   size_t count;
 };
 
@@ -139,43 +147,57 @@ static bool split_file_name(const char *file, int *kind, char name[33]) {
   return *kind != 0 && bo_plugin_name_is_valid(name);
 }
 
+/* Takes a path over. A file that is reached by two folders is one plugin. */
+static int add_listed(struct listing *listing, char *path) {
+  struct stat status;
+  bool is_new = stat(path, &status) == 0;
+  for (size_t i = 0; is_new && i < listing->count; i++)
+    is_new = listing->files[i].device != status.st_dev || listing->files[i].inode != status.st_ino;
+  struct listed *files = listing->files;
+  if (is_new) files = reallocarray(listing->files, listing->count + 1, sizeof(*files));
+  if (!is_new || files == NULL) {
+    free(path);
+    return is_new ? BO_ERROR : BO_OK;
+  }
+  listing->files = files;
+  files[listing->count++] = (struct listed){path, status.st_dev, status.st_ino};
+  return BO_OK;
+}
+
 static int list_folder(void *context, const char *folder) {
-  struct listing *listing = context;
   BO_CLEANUP_DIR DIR *dir = opendir(folder);
   if (dir == NULL) return BO_OK;
   for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
     int kind = 0;
     char name[33];
+    char *path = NULL;
     if (!split_file_name(entry->d_name, &kind, name)) continue;
-    char **paths = reallocarray(listing->paths, listing->count + 1, sizeof(*paths));
-    if (paths == NULL) return BO_ERROR;
-    listing->paths = paths;
-    if (asprintf(&paths[listing->count], "%s/%s", folder, entry->d_name) < 0) return BO_ERROR;
-    listing->count++;
+    if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0) return BO_ERROR;
+    if (add_listed(context, path) != BO_OK) return BO_ERROR;
   }
   return BO_OK;
 }
 
 static int by_file_name(const void *a, const void *b) {
-  const char *left = strrchr(*(char *const *)a, '/');
-  const char *right = strrchr(*(char *const *)b, '/');
-  int order = strcmp(left, right);
-  return order != 0 ? order : strcmp(*(char *const *)a, *(char *const *)b);
+  const char *left = ((const struct listed *)a)->path;
+  const char *right = ((const struct listed *)b)->path;
+  int order = strcmp(strrchr(left, '/'), strrchr(right, '/'));
+  return order != 0 ? order : strcmp(left, right);
 }
 
 int bo_plugin_list(void (*each)(void *context, int kind, const char *name, const char *path), void *context,
                    struct bo_error *error) {
   struct listing listing = {.count = 0};
   int result = each_folder(list_folder, &listing);
-  if (result == BO_OK && listing.count > 0) qsort(listing.paths, listing.count, sizeof(*listing.paths), by_file_name);
+  if (result == BO_OK && listing.count > 0) qsort(listing.files, listing.count, sizeof(*listing.files), by_file_name);
   for (size_t i = 0; i < listing.count; i++) {
     int kind = 0;
     char name[33];
-    if (result == BO_OK && split_file_name(strrchr(listing.paths[i], '/') + 1, &kind, name))
-      each(context, kind, name, listing.paths[i]);
-    free(listing.paths[i]);
+    char *path = listing.files[i].path;
+    if (result == BO_OK && split_file_name(strrchr(path, '/') + 1, &kind, name)) each(context, kind, name, path);
+    free(path);
   }
-  free(listing.paths);
+  free(listing.files);
   return result == BO_OK ? BO_OK : bo_error_no_memory(error);
 }
 
@@ -208,6 +230,11 @@ static bool key_is_valid(const char *key) {
   return letter && strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == strlen(key);
 }
 
+static bool choices_are_valid(const char *choices) {
+  if (choices == NULL || choices[0] == '\0' || choices[0] == '|') return false;
+  return strstr(choices, "||") == NULL && choices[strlen(choices) - 1] != '|';
+}
+
 /* One line of the configuration table. What it says must be usable as it stands, its default included. */
 static int check_param(const char *path, const struct bo_plugin *descriptor, const struct bo_param *params, uint32_t i,
                        struct bo_error *error) {
@@ -217,9 +244,13 @@ static int check_param(const char *path, const struct bo_plugin *descriptor, con
     if (strcmp(params[j].key, param->key) == 0) return refuse(path, error, "params: %s is there twice", param->key);
   if (param->type < BO_TYPE_STRING || param->type > BO_TYPE_ENUM)
     return refuse(path, error, "params: %s: type %d is not known", param->key, param->type);
-  if (param->type == BO_TYPE_ENUM && (param->choices == NULL || param->choices[0] == '\0'))
-    return refuse(path, error, "params: %s: an enum needs choices", param->key);
-  if (param->minimum > param->maximum) return refuse(path, error, "params: %s: minimum is over maximum", param->key);
+  if (param->type == BO_TYPE_ENUM && !choices_are_valid(param->choices))
+    return refuse(path, error, "params: %s: an enum needs choices, as \"a|b|c\"", param->key);
+  if ((param->flags & ~(BO_PARAM_REQUIRED | BO_PARAM_SECRET | BO_PARAM_REPEATED)) != 0)
+    return refuse(path, error, "params: %s: flags 0x%x are not known", param->key, param->flags);
+  if (param->minimum > param->maximum)
+    return refuse(path, error, "params: %s: its minimum, %lld, is over its maximum, %lld", param->key,
+                  (long long)param->minimum, (long long)param->maximum);
   if (param->description == NULL || param->description[0] == '\0')
     return refuse(path, error, "params: %s: has no description", param->key);
   bool secret = (param->flags & BO_PARAM_SECRET) != 0;
@@ -360,32 +391,51 @@ static int check_descriptor(const char *path, int kind, const char *name, const 
 
 /* ---- loading ---- */
 
+/* The program's own ELF header, by the linker: what a plugin's must agree with. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
+/* The dynamic linker calls an object for another machine "No such file", so this is asked before it. */
+static int check_elf(const char *path, struct bo_error *error) {
+  BO_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return bo_error_errno(error, errno, "%s", path);
+  ElfW(Ehdr) found;
+  const ElfW(Ehdr) *own = &__ehdr_start;
+  if (read(fd, &found, sizeof(found)) != (ssize_t)sizeof(found) || memcmp(found.e_ident, ELFMAG, SELFMAG) != 0)
+    return refuse(path, error, "is not a shared object (no ELF file)");
+  if (found.e_ident[EI_CLASS] != own->e_ident[EI_CLASS] || found.e_ident[EI_DATA] != own->e_ident[EI_DATA])
+    return refuse(path, error, "is built for a machine of another word size or byte order: rebuild it for this one");
+  if (found.e_machine != own->e_machine)
+    return refuse(path, error,
+                  "is built for another machine (ELF machine %u, this host is %u): rebuild it for this one",
+                  found.e_machine, own->e_machine);
+  return BO_OK;
+}
+
 /* Foreign code is only loaded from where nobody but its owner can have put it. */
 static int check_file(const char *path, struct bo_error *error) {
   struct stat status;
   if (stat(path, &status) != 0) return bo_error_errno(error, errno, "%s", path);
   if (!S_ISREG(status.st_mode)) return refuse(path, error, "is not a regular file");
   if ((status.st_mode & S_IWOTH) != 0)
-    return refuse(path, error, "everybody may write to it, so it is not loaded: chmod o-w");
-  BO_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-  char magic[4];
-  if (fd < 0) return bo_error_errno(error, errno, "%s", path);
-  if (read(fd, magic, sizeof(magic)) != (ssize_t)sizeof(magic) || memcmp(magic,
-                                                                         "\x7f"
-                                                                         "ELF",
-                                                                         4) != 0)
-    return refuse(path, error, "is not a shared object (no ELF file)");
-  return BO_OK;
+    return refuse(path, error, "everybody may write to it, so it is not loaded: chmod o-w it");
+  BO_CLEANUP_FREE char *folder = strndup(path, (size_t)(strrchr(path, '/') - path) + 1);
+  if (folder == NULL) return bo_error_no_memory(error);
+  if (stat(folder, &status) != 0) return bo_error_errno(error, errno, "%s", folder);
+  if ((status.st_mode & S_IWOTH) != 0)
+    return refuse(path, error, "everybody may put files into its folder, so it is not loaded: chmod o-w %s", folder);
+  return check_elf(path, error);
 }
 
-static int load_into(struct bo_loaded_plugin *plugin, const char *path, int kind, const char *name,
+static int load_into(struct bo_loaded_plugin *plugin, const char *given_path, int kind, const char *name,
                      const struct bo_log *log, struct bo_error *error) {
+  /* With its folder, or dlopen would look for a bare name elsewhere. */
+  plugin->path = realpath(given_path, NULL);
+  const char *path = plugin->path;
+  if (path == NULL) return bo_error_errno(error, errno, "%s", given_path);
   if (check_file(path, error) != BO_OK) return BO_ERROR;
-  plugin->path = strdup(path);
   plugin->host = calloc(1, sizeof(*plugin->host));
-  if (plugin->path == NULL || plugin->host == NULL) return bo_error_no_memory(error);
-  const char *file = strrchr(path, '/');
-  if (bo_plugin_host_init(plugin->host, log, file == NULL ? path : file + 1, error) != BO_OK) return BO_ERROR;
+  if (plugin->host == NULL) return bo_error_no_memory(error);
+  if (bo_plugin_host_init(plugin->host, log, strrchr(path, '/') + 1, error) != BO_OK) return BO_ERROR;
   plugin->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (plugin->handle == NULL) return refuse(path, error, "cannot be loaded: %s", dlerror());
   void *symbol = dlsym(plugin->handle, BO_PLUGIN_INIT_SYMBOL);
@@ -395,6 +445,7 @@ static int load_into(struct bo_loaded_plugin *plugin, const char *path, int kind
   memcpy(&init, &symbol, sizeof(init));
   struct bo_error why = BO_ERROR_INIT;
   const struct bo_plugin *descriptor = init(&plugin->host->table, &why);
+  why.text[sizeof(why.text) - 1] = '\0';
   if (descriptor == NULL)
     return refuse(path, error, "%s failed: %s", BO_PLUGIN_INIT_SYMBOL,
                   why.text[0] == '\0' ? "it does not say why" : why.text);
