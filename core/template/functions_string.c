@@ -67,6 +67,18 @@ static bool is_connector(uint32_t rune) {
   return rune == '-' || rune == '_' || rune_is_space(rune);
 }
 
+/* A letter, but for the Chinese and Japanese ones, which have no words to be told apart by their case. */
+static bool is_alphabetic(const struct render *render, uint32_t rune) {
+  bool cjk = (rune >= 0x3400 && rune <= 0x9FFF) || (rune >= 0x20000 && rune <= 0x2FFFF);
+  return rune_is_letter(render, rune) && !cjk;
+}
+
+/* Symbols, such as + and emoji, and what is_alphabetic leaves out: runs of them are words of their own. */
+static bool is_other(const struct render *render, uint32_t rune) {
+  bool punctuation = rune > ' ' && rune < 0x7F && strchr("!\"#%&'()*,-./:;?@[\\]_{}", (int)rune) != NULL;
+  return !punctuation && !is_connector(rune) && !is_alphabetic(render, rune) && !rune_is_digit(render, rune);
+}
+
 /* Where no character follows or goes before, a connector stands in. */
 static uint32_t rune_after(struct text text, size_t at) {
   return at < text.size ? rune_next(text, &at) : '_';
@@ -87,10 +99,12 @@ static uint32_t after_digits(const struct render *render, struct text text, size
  * digits goes on over further ones, 2m3s. */
 static bool begins_word(const struct render *render, uint32_t previous, uint32_t rune, struct text text, size_t after,
                         bool in_number) {
-  bool letter_before = rune_is_letter(render, previous);
+  bool letter_before = is_alphabetic(render, previous), digit_before = rune_is_digit(render, previous);
+  if (is_other(render, rune)) return letter_before || digit_before;
+  if (is_other(render, previous)) return is_alphabetic(render, rune);
   if (rune_is_upper(render, rune)) {
     if (rune_is_upper(render, previous)) return rune_is_lower(render, rune_after(text, after));
-    return letter_before || rune_is_digit(render, previous);
+    return letter_before || digit_before;
   }
   return rune_is_digit(render, rune) && letter_before && !in_number &&
          rune_is_lower(render, after_digits(render, text, after));
@@ -120,21 +134,24 @@ FUNCTION(fn_kebabcase) {
   return join_words(render, args[0].text, '-');
 }
 
-/* A connector between words goes, and the letter after it is raised; at either end and doubled it stays. */
+/* Of the connectors between two words the last one goes, and the letter after it is raised; at either end they stay. A
+ * word's capitals at its start become one, FROM is From; those further on are kept. */
 FUNCTION(fn_camelcase) {
   struct text text = args[0].text;
   struct builder builder = BUILDER(render);
-  bool raise = true, leading = true;
+  bool first = true, leading = true, lowers = false;
   for (size_t at = 0; at < text.size;) {
     size_t start = at;
     uint32_t rune = rune_next(text, &at);
+    bool upper = rune_is_upper(render, rune);
     if (is_connector(rune)) {
       if (leading || is_connector(rune_after(text, at))) build_bytes(&builder, text.bytes + start, at - start);
-      raise = true;
-    } else {
-      build_rune(&builder, raise ? rune_upper(render, rune) : rune_lower(render, rune));
-      raise = leading = false;
+      first = true;
+      continue;
     }
+    lowers = upper && (first || lowers);
+    build_rune(&builder, first ? rune_upper(render, rune) : lowers ? rune_lower(render, rune) : rune);
+    first = leading = false;
   }
   return text_result(&builder);
 }
