@@ -24,12 +24,7 @@ struct file_get {
 static int open_object(int root, const char *key, int *fd, struct stat *status, struct bo_error *error) {
   BO_CLEANUP_FD int parent = -1;
   const char *name = NULL;
-  struct bo_error local = BO_ERROR_INIT;
-  if (file_walk(root, key, FILE_WALK_READ, &parent, &name, &local) != BO_OK) {
-    if (local.code == ENOTDIR) local.error_class = BO_CLASS_NOT_FOUND;
-    if (error != NULL) *error = local;
-    return BO_ERROR;
-  }
+  if (file_walk(root, key, FILE_WALK_READ, &parent, &name, error) != BO_OK) return BO_ERROR;
   /* O_NONBLOCK: a FIFO at this name must not make the open wait for a writer. */
   *fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (*fd < 0) {

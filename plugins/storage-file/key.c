@@ -69,21 +69,24 @@ int file_not_an_object(const char *key, mode_t mode, struct bo_error *error) {
                       S_ISLNK(mode) ? "a symbolic link" : "a special file");
 }
 
-/* Why a component of the way down could not be opened as a folder. */
-static int step_error(int folder, const char *component, int code, const char *key, struct bo_error *error) {
-  struct stat status;
-  if (code == ENOENT) return bo_error_set(error, BO_CLASS_NOT_FOUND, code, "there is no object " FILE_KEY_SHOWN, key);
-  if ((code == ENOTDIR || code == ELOOP) && fstatat(folder, component, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-    if (S_ISLNK(status.st_mode))
-      return bo_error_set(error, BO_CLASS_CONFIG, ELOOP,
-                          "the way to " FILE_KEY_SHOWN
-                          " leads through the symbolic link '%.200s': links are never "
-                          "followed",
-                          key, component);
+/* Why a component of the way down could not be opened as a folder. An object in its place means to a reader only that
+ * there is no such key; a put could never be committed. */
+static int step_error(int folder, const char *component, int code, const char *key, enum file_walk purpose,
+                      struct bo_error *error) {
+  struct stat status = {0};
+  if ((code == ENOTDIR || code == ELOOP) && fstatat(folder, component, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+      S_ISLNK(status.st_mode))
+    return bo_error_set(error, BO_CLASS_CONFIG, ELOOP,
+                        "the way to " FILE_KEY_SHOWN
+                        " leads through the symbolic link '%.200s': links are never "
+                        "followed",
+                        key, component);
+  if (code == ENOENT || (code == ENOTDIR && purpose == FILE_WALK_READ))
+    return bo_error_set(error, BO_CLASS_NOT_FOUND, ENOENT, "there is no object " FILE_KEY_SHOWN, key);
+  if (code == ENOTDIR)
     return bo_error_set(error, BO_CLASS_CONFIG, ENOTDIR,
                         "a folder cannot hold the key " FILE_KEY_SHOWN " beside the object '%.200s' on its way", key,
                         component);
-  }
   return bo_error_errno(error, code, "opening the folder '%.200s' on the way to " FILE_KEY_SHOWN, component, key);
 }
 
@@ -125,7 +128,7 @@ int file_walk(int root, const char *key, enum file_walk purpose, int *parent, co
     component[slash - rest] = '\0';
     if (purpose == FILE_WALK_MAKE && make_folder(folder, component, key, error) != BO_OK) return BO_ERROR;
     int next = openat(folder, component, flags);
-    if (next < 0) return step_error(folder, component, errno, key, error);
+    if (next < 0) return step_error(folder, component, errno, key, purpose, error);
     (void)close(folder);
     folder = next;
     if (purpose != FILE_WALK_READ && check_device(folder, top.st_dev, key, error) != BO_OK) return BO_ERROR;

@@ -177,7 +177,7 @@ static int give(struct listing *listing, struct page *page, size_t *given, struc
     if (file_check_cancelled(listing->storage, error) != BO_OK) return BO_ERROR;
     memcpy(listing->after, key, strlen(key) + 1);
     if (file_stat_key(listing->root, key, &status, &local) != BO_OK) {
-      if (local.error_class == BO_CLASS_NOT_FOUND || local.code == ENOTDIR || local.code == ELOOP) continue;
+      if (local.error_class == BO_CLASS_NOT_FOUND || local.code == ELOOP) continue;
       if (error != NULL) *error = local;
       return BO_ERROR;
     }

@@ -26,21 +26,11 @@ void file_fill_object(const struct stat *status, struct bo_object *object) {
   file_etag(status, object->etag);
 }
 
-/* Without an object on its way a key's file cannot be there: for a reader that is the same as not found. */
-static int stat_existing(int root, const char *key, struct stat *status, struct bo_error *error) {
-  struct bo_error local = BO_ERROR_INIT;
-  int result = file_stat_key(root, key, status, &local);
-  if (result == BO_OK) return BO_OK;
-  if (local.code == ENOTDIR) local.error_class = BO_CLASS_NOT_FOUND;
-  if (error != NULL) *error = local;
-  return result;
-}
-
 int file_stat(void *instance, const char *key, struct bo_object *object, struct bo_error *error) {
   struct file_storage *storage = instance;
   struct stat status;
   BO_CLEANUP_FD int root = -1;
-  if (file_begin(storage, key, &root, error) != BO_OK || stat_existing(root, key, &status, error) != BO_OK)
+  if (file_begin(storage, key, &root, error) != BO_OK || file_stat_key(root, key, &status, error) != BO_OK)
     return BO_ERROR;
   file_fill_object(&status, object);
   return file_metadata_read(storage, root, key, &status, object, error);
@@ -66,7 +56,7 @@ int file_remove(void *instance, const char *key, const char *if_match, struct bo
   BO_CLEANUP_FD int root = -1;
   BO_CLEANUP_FD int state = -1;
   BO_CLEANUP_FD int parent = -1;
-  if (file_begin(storage, key, &root, error) != BO_OK || stat_existing(root, key, &status, error) != BO_OK ||
+  if (file_begin(storage, key, &root, error) != BO_OK || file_stat_key(root, key, &status, error) != BO_OK ||
       file_walk(root, key, FILE_WALK_READ, &parent, &name, error) != BO_OK ||
       file_open_state(root, if_match != NULL, &state, error) != BO_OK)
     return BO_ERROR;

@@ -188,10 +188,19 @@ static int name_data(struct file_put *put, const char *path, struct stat *status
   return BO_OK;
 }
 
-static bool is_at_key(int parent, const char *name, const struct stat *status) {
-  struct stat found;
-  return fstatat(parent, name, &found, AT_SYMLINK_NOFOLLOW) == 0 && found.st_dev == status->st_dev &&
-         found.st_ino == status->st_ino;
+/* After a failed rename: a network file system may have done it and lost the answer. The key tells, if it can be
+ * read. */
+static int rename_failed(const struct file_put *put, int parent, const char *name, const struct stat *status, int code,
+                         struct bo_error *error) {
+  struct stat found = {0};
+  if (fstatat(parent, name, &found, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (found.st_dev == status->st_dev && found.st_ino == status->st_ino) return BO_OK;
+  } else if (errno != ENOENT) {
+    return bo_error_set(error, BO_CLASS_UNDECIDED, code,
+                        "placing " FILE_KEY_SHOWN " failed, and whether it is there cannot be read: it may exist",
+                        put->key);
+  }
+  return bo_error_errno(error, code, "placing " FILE_KEY_SHOWN, put->key);
 }
 
 /* Renames the data onto the key. `old` is what that replaced (st_nlink 0: nothing). */
@@ -200,11 +209,7 @@ static int replace(struct file_put *put, const char *path, const struct stat *st
   int result = file_lock(put->storage, put->state, error);
   if (result != BO_OK) return result;
   if (fstatat(parent, name, old, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(old->st_mode)) old->st_nlink = 0;
-  /* A network file system may do the rename and lose the answer: then the key tells. */
-  if (renameat(put->state, path, parent, name) != 0) {
-    int code = errno;
-    if (!is_at_key(parent, name, status)) result = bo_error_errno(error, code, "placing " FILE_KEY_SHOWN, put->key);
-  }
+  if (renameat(put->state, path, parent, name) != 0) result = rename_failed(put, parent, name, status, errno, error);
   file_unlock(put->state);
   return result;
 }
@@ -241,6 +246,7 @@ static int commit(struct file_put *put, struct bo_object *object, struct bo_erro
   }
   int result = place(put, path, &status, &parent, &old, error);
   if (result != BO_OK) {
+    if (error->error_class == BO_CLASS_UNDECIDED) return result;
     file_metadata_remove(put->state, put->key, &status);
     file_prune(put->root, put->key);
     return result;
