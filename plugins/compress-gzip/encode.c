@@ -1,4 +1,5 @@
-/* One gzip member, whose header says nothing that depends on the machine or the time: equal data give equal bytes. */
+/* One gzip member, whose header says nothing that depends on the machine or the time: equal data give equal bytes, but
+ * at level 0, where zlib ends blocks as the room for its output does. */
 #include <stdbool.h>
 
 #include "gzip.h"
