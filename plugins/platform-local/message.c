@@ -13,7 +13,7 @@ union control {
 int bo_local_send(int socket, const struct bo_local_message *message, const int *descriptors, size_t count, int flags) {
   union control control;
   memset(&control, 0, sizeof(control));
-  struct iovec iov = {.iov_base = (void *)(uintptr_t)message, .iov_len = sizeof(*message)};
+  struct iovec iov = {.iov_base = (void *)message, .iov_len = sizeof(*message)};
   struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
   if (count > 0) {
     header.msg_control = control.bytes;

@@ -53,10 +53,12 @@ static bool read_process(int proc, const char *pid, struct process *process) {
   if (size <= 0) return false;
   text[size] = '\0';
   /* The second field is the name, in parentheses, and may itself hold anything. */
-  const char *rest = strrchr(text, ')');
-  char state;
-  int parent, group, session;
-  if (rest == NULL || sscanf(rest + 1, " %c %d %d %d", &state, &parent, &group, &session) != 4) return false;
+  char *rest = strrchr(text, ')');
+  if (rest == NULL || rest[1] != ' ' || rest[2] == '\0') return false;
+  char state = rest[2], *next = rest + 3;
+  pid_t parent = (pid_t)strtol(next, &next, 10);
+  pid_t group = (pid_t)strtol(next, &next, 10);
+  pid_t session = (pid_t)strtol(next, &next, 10);
   *process = (struct process){.pid = (pid_t)strtol(pid, NULL, 10),
                               .parent = parent,
                               .group = group,

@@ -29,7 +29,7 @@
 
 static int spawn(const char *path, int control, pid_t *pid) {
   static char *no_environment[] = {NULL};
-  char *argv[] = {(char *)(uintptr_t)path, NULL};
+  char *argv[] = {(char *)path, NULL};
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   sigset_t none, all;

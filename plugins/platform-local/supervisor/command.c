@@ -17,8 +17,6 @@
 #include "core/base/cleanup.h"
 #include "plugins/platform-local/message.h"
 
-extern char **environ;
-
 /* A request, unpacked: every pointer leads into `bytes`. */
 struct request {
   char *bytes;
@@ -71,7 +69,7 @@ static int request_read(int fd, struct request *request) {
     else
       request->environment[i - header.argc] = at;
   }
-  return 0;
+  return request->argv[0] != NULL ? 0 : EPROTO;
 }
 
 void command_report(int status, int32_t step, int code) {

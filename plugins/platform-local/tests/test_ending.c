@@ -400,7 +400,7 @@ START_TEST(a_supervisor_without_room_starts_nothing) {
     ck_assert_int_eq(prlimit(find_supervisor(), RLIMIT_NOFILE, &few, NULL), 0);
     worked = try_exec(&fixture, workload, BO_EXEC_RESTORE, argv, "", NULL, &exec, &error) == BO_OK;
     ck_assert_msg(worked || strstr(error.text, "open files") != NULL, "%s", error.text);
-    (void)usleep(10000);
+    (void)usleep(200000); /* for what must not happen */
     few.rlim_cur = few.rlim_max;
     ck_assert_int_eq(prlimit(find_supervisor(), RLIMIT_NOFILE, &few, NULL), 0);
     operations->workload_close(workload);
