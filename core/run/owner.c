@@ -159,8 +159,7 @@ void bo_owner_send(struct bo_owner *owner, const char *json, bool important) {
   size_t length = strlen(json);
   char *line = malloc(length + 2);
   if (line == NULL) return;
-  memcpy(line, json, length);
-  line[length] = '\n';
+  (void)snprintf(line, length + 2, "%s\n", json);
   (void)pthread_mutex_lock(&owner->lock);
   write_line(owner->out_fd, line, length + 1, important ? bo_monotonic_ms() + IMPORTANT_WAIT_MS : 0);
   (void)pthread_mutex_unlock(&owner->lock);

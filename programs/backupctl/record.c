@@ -48,7 +48,7 @@ static int identity(const cJSON *spec, struct bo_buffer *text) {
   size_t count = 0;
   const cJSON *item = NULL;
   cJSON_ArrayForEach(item, parameters) if (count < CTL_MAX_LIST) sorted[count++] = item;
-  if (count > 1) qsort(sorted, count, sizeof(sorted[0]), by_name);
+  if (count > 1) qsort(sorted, count, sizeof(const cJSON *), by_name);
   (void)bo_buffer_printf(text, "%s\n", ctl_text(storage, "plugin"));
   for (size_t i = 0; i < count; i++) {
     char *value = cJSON_PrintUnformatted(sorted[i]);

@@ -19,8 +19,6 @@
 #include "core/base/io.h"
 #include "programs/backupctl/ctl.h"
 
-extern char **environ;
-
 #define MAX_LINE_BYTES ((size_t)1024 * 1024)
 /* After Ctrl-C: how long a runner may take to put things away before it is ended by force. */
 #define CANCEL_MS 30000
@@ -73,7 +71,7 @@ static int make_pipe(int ends[2], struct bo_error *error) {
 
 /* Starts `argv` with the given descriptors as 0, 1, 3 and 4 (-1: none). In a process group of its own, so that Ctrl-C
  * reaches only us; with every signal at its default and none blocked. */
-static int spawn(const char *const *argv, int in_fd, int out_fd, int data_in_fd, int data_out_fd, pid_t *pid,
+static int spawn(char *const *argv, int in_fd, int out_fd, int data_in_fd, int data_out_fd, pid_t *pid,
                  struct bo_error *error) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -91,7 +89,7 @@ static int spawn(const char *const *argv, int in_fd, int out_fd, int data_in_fd,
   (void)posix_spawnattr_setpgroup(&attributes, 0);
   (void)posix_spawnattr_setsigdefault(&attributes, &all);
   (void)posix_spawnattr_setsigmask(&attributes, &none);
-  int code = posix_spawn(pid, argv[0], &actions, &attributes, (char *const *)(uintptr_t)argv, environ);
+  int code = posix_spawn(pid, argv[0], &actions, &attributes, argv, environ);
   (void)posix_spawnattr_destroy(&attributes);
   (void)posix_spawn_file_actions_destroy(&actions);
   return code == 0 ? BO_OK : bo_error_errno(error, code, "starting %s", argv[0]);
@@ -114,8 +112,10 @@ static int start(struct session *session, int input_fd, int output_fd, struct bo
     (void)close(control[1]);
     return BO_ERROR;
   }
-  const char *log_level = session->options->verbose ? "debug" : "info";
-  const char *argv[] = {path.bytes, "--log-level", log_level, NULL};
+  char option[] = "--log-level";
+  char level[] = "debug";
+  if (!session->options->verbose) (void)snprintf(level, sizeof(level), "info");
+  char *argv[] = {path.bytes, option, level, NULL};
   BO_CLEANUP_FD int control_in = above_the_child(control[0]);
   BO_CLEANUP_FD int lines_out = above_the_child(lines[1]);
   BO_CLEANUP_FD int data_in = above_the_child(input_fd);
@@ -396,15 +396,15 @@ int ctl_describe(const char *file, cJSON **json, struct bo_error *error) {
   int lines[2];
   if (make_pipe(lines, error) != BO_OK) return BO_ERROR;
   BO_CLEANUP_FD int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  BO_CLEANUP_FD int out_fd = above_the_child(lines[1]);
+  int out_fd = above_the_child(lines[1]);
   (void)close(lines[1]);
   BO_CLEANUP_FD int in_fd = above_the_child(null_fd);
   BO_CLEANUP_FREE char *plugin = strdup(file);
-  const char *argv[] = {path.bytes, "--describe", plugin, NULL};
+  char option[] = "--describe";
+  char *argv[] = {path.bytes, option, plugin, NULL};
   pid_t pid = 0;
   result = plugin == NULL ? bo_error_no_memory(error) : spawn(argv, in_fd, out_fd, -1, -1, &pid, error);
-  (void)close(out_fd);
-  out_fd = -1;
+  (void)close(out_fd); /* the child's is then the last */
   int status = 0;
   if (result == BO_OK) {
     result = bo_read_to_end(lines[0], MAX_LINE_BYTES, &text, error);
