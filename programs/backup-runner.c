@@ -75,6 +75,7 @@ static void protect_process(void) {
   (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   (void)signal(SIGPIPE, SIG_IGN);
+  (void)signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write, then */
   sigset_t signals;
   (void)sigemptyset(&signals);
   (void)sigaddset(&signals, SIGTERM);
