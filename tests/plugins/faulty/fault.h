@@ -1,12 +1,12 @@
 /*
- * tests/plugins/fault.h - what the plugins that go wrong on purpose have in common: the text of their parameter
+ * tests/plugins/faulty/fault.h - what the plugins that go wrong on purpose have in common: the text of their parameter
  * `fault`, and the ways to go wrong that do not depend on the kind.
  *
  * A fault is written NAME or NAME:NUMBER; the number says at which call, counted from 1 (1 where it is left out), or
  * how many milliseconds, as the plugin's list of faults says.
  */
-#ifndef BO_TESTS_PLUGINS_FAULT_H
-#define BO_TESTS_PLUGINS_FAULT_H
+#ifndef BO_TESTS_FAULT_H
+#define BO_TESTS_FAULT_H
 
 #include <backup-operator/plugin.h>
 #include <stdbool.h>
@@ -56,12 +56,14 @@ static inline int fault_wait(const struct bo_host *host, struct bo_error *error)
   return bo_error_set(error, BO_CLASS_CANCELLED, 0, "the wait on purpose was cancelled");
 }
 
-/* Takes memory that nobody will free; used, so that it counts. */
+/* Takes memory that nobody will free, used, so that it counts, until there is no more. */
 static inline int fault_leak(const struct bo_host *host, struct bo_error *error) {
-  void *memory = host->alloc(host->context, FAULT_LEAK_BYTES);
-  if (memory == NULL) return bo_error_set(error, BO_CLASS_NO_MEMORY, 0, "the leak on purpose has used up the memory");
-  memset(memory, 1, FAULT_LEAK_BYTES);
-  return BO_OK;
+  for (;;) {
+    void *memory = host->alloc(host->context, FAULT_LEAK_BYTES);
+    if (memory == NULL) break;
+    memset(memory, 1, FAULT_LEAK_BYTES);
+  }
+  return bo_error_set(error, BO_CLASS_NO_MEMORY, 0, "the leak on purpose has used up the memory");
 }
 
 #endif

@@ -6,7 +6,7 @@
  * Parameters: `path`, as of storage-file, and `fault`; see `choices`. One put and one get at a time, which is all that
  * the chain opens.
  */
-#include "tests/plugins/fault.h"
+#include "tests/plugins/faulty/fault.h"
 
 /* The storage `file`, linked in, with its init function renamed. */
 const struct bo_plugin *wrapped_plugin_init(const struct bo_host *host, struct bo_error *error);
@@ -62,7 +62,7 @@ static const struct fault_choice choices[] = {
     {"hang-at-write", HANG_AT_WRITE},               /* :N, until cancelled */
     {"hang-ignoring-cancel", HANG_IGNORING_CANCEL}, /* :N, in a write, for ever */
     {"nonsense", NONSENSE},                         /* :N, a write answers 42 */
-    {"leak", LEAK},                                 /* from the N-th write on each keeps on taking memory */
+    {"leak", LEAK},                                 /* :N, a write that takes memory until there is no more */
     {"commit-fails", COMMIT_FAILS},                 /* nothing is at the key */
     {"commit-undecided", COMMIT_UNDECIDED},         /* not committed, and cannot tell */
     {"commit-answer-lost", COMMIT_ANSWER_LOST},     /* committed, and cannot tell */
