@@ -191,9 +191,7 @@ static int faulty_put_write(void *instance, const void *bytes, size_t size, stru
   if (is_at(put, HANG_AT_WRITE)) return fault_wait(storage->host, error);
   if (is_at(put, HANG_IGNORING_CANCEL)) fault_hang();
   if (is_at(put, NONSENSE)) return 42;
-  if (storage->fault == LEAK && put->calls >= storage->number)
-    while (fault_leak(storage->host, error) == BO_OK)
-      continue;
+  if (is_at(put, LEAK)) return fault_leak(storage->host, error);
   if (storage->fault == SLOW && storage->host->sleep_ms(storage->host->context, (uint32_t)storage->number) != 0)
     return fail(error, BO_CLASS_CANCELLED);
   return storage->operations->put_write(put->wrapped, bytes, size, error);
