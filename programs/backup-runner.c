@@ -67,9 +67,16 @@ static const char usage[] =
 
 /* ---- limits ---- */
 
+/* Only the soft limit: the platform lifts it again for the user's commands. */
+static int limit_soft(int resource, uint64_t value) {
+  struct rlimit limit;
+  if (getrlimit(resource, &limit) != 0) return -1;
+  limit.rlim_cur = value < limit.rlim_max ? value : limit.rlim_max;
+  return setrlimit(resource, &limit);
+}
+
 static void protect_process(void) {
-  const struct rlimit no_core = {0, 0};
-  (void)setrlimit(RLIMIT_CORE, &no_core);
+  (void)limit_soft(RLIMIT_CORE, 0);
   if (!SANITIZED) (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   /* Whatever a dying supervisor leaves comes to us, and can be ended. */
   (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -87,8 +94,7 @@ static void protect_process(void) {
 
 static int limit_memory(uint64_t bytes, struct bo_error *error) {
   if (SANITIZED) return BO_OK; /* they reserve terabytes */
-  const struct rlimit limit = {bytes, bytes};
-  if (setrlimit(RLIMIT_AS, &limit) == 0) return BO_OK;
+  if (limit_soft(RLIMIT_AS, bytes) == 0) return BO_OK;
   return bo_error_errno(error, errno, "limiting the address space to %llu bytes", (unsigned long long)bytes);
 }
 

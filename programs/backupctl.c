@@ -48,9 +48,9 @@ static const char help_record[] =
     "  --no-record               do without one\n";
 
 static const char help_command[] =
-    "The command runs in a fresh folder with a clean environment:\n"
+    "The command runs in the current folder with a clean environment; all that it starts is ended with the run:\n"
     "  --env NAME[=VALUE]        give it a variable; without =VALUE ours\n"
-    "  --workdir DIR             run it there instead\n"
+    "  --workdir DIR             run it there\n"
     "  --platform NAME           where commands run (default local: this machine)\n"
     "  --deadline TIME           end it after 90s, 15m, 2h ... (default 1d)\n"
     "  --grace TIME              between SIGTERM and SIGKILL at the end of everything it started (default 1s)\n";

@@ -1,6 +1,7 @@
 /* From a command line to the spec that a runner gets. */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/base/io.h"
 #include "core/plugin/config.h"
@@ -191,7 +192,9 @@ static int add_exec(const struct ctl_options *options, cJSON *spec, struct bo_er
   cJSON *container = cJSON_CreateObject();
   (void)cJSON_AddItemToArray(cJSON_AddArrayToObject(pod, "containers"), container);
   (void)cJSON_AddStringToObject(container, "name", "main");
-  if (options->workdir != NULL) (void)cJSON_AddStringToObject(container, "workingDir", options->workdir);
+  BO_CLEANUP_FREE char *here = options->workdir == NULL ? getcwd(NULL, 0) : realpath(options->workdir, NULL);
+  if (here == NULL) return bo_error_errno(error, errno, "%s", options->workdir == NULL ? "." : options->workdir);
+  (void)cJSON_AddStringToObject(container, "workingDir", here);
   return add_env(options, container, error);
 }
 
