@@ -47,10 +47,10 @@ static int example_process(void *instance, struct bo_input *in, struct bo_output
   }
   /* A byte at a time, so that nothing of the input has to be kept. */
   do {
-    bool empty = in->position == in->size;
+    int empty = in->position == in->size;
     unsigned char byte = empty ? 0 : in->bytes[in->position] ^ example->mask;
     struct bo_input one = {&byte, empty ? 0 : 1, 0};
-    bool last = in->position + one.size == in->size;
+    int last = in->position + one.size == in->size;
     int result = rle_process(instance, &one, out, last ? mode : BO_CONTINUE, error);
     in->position += one.position;
     if (result != BO_NEED_INPUT) return result;
@@ -67,6 +67,8 @@ static const struct bo_transform_operations example_operations = {
 };
 
 static struct bo_plugin example_plugin;
+
+BO_EXPORT const struct bo_plugin *bo_plugin_init(const struct bo_host *host, struct bo_error *error);
 
 const struct bo_plugin *bo_plugin_init(const struct bo_host *host, struct bo_error *error) {
   example_plugin = *rle_plugin_init(host, error);

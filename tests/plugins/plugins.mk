@@ -1,6 +1,7 @@
 # Plugins for the tests alone, in $(O)/tests/plugins-so/. Each is one file tests/plugins/<kind>-<name>.c, but for
 #   compress-rle      the example of docs/plugin-abi.md, taken out of the page
 #   compress-bad-*    bad.c, each time with one other thing wrong that a loader must notice
+# Those that go wrong while they run are in faulty/.
 TEST_PLUGIN_DIR := $(O)/tests/plugins-so
 BAD_PLUGINS := none major minor small features kind other-kind name name-chars version init-null init-silent no-symbol \
 	param-size param-count param-table param-key param-key-chars param-twice param-type param-flags param-bounds \
@@ -9,7 +10,6 @@ BAD_PLUGINS := none major minor small features kind other-kind name name-chars v
 TEST_PLUGINS := $(patsubst tests/plugins/%.c,$(TEST_PLUGIN_DIR)/%.so,$(filter-out %/bad.c,$(wildcard tests/plugins/*.c))) \
 	$(TEST_PLUGIN_DIR)/compress-rle.so $(BAD_PLUGINS:%=$(TEST_PLUGIN_DIR)/compress-bad-%.so)
 
-# Without UBSan's and ASan's run time in -z defs, and without core/base: only the public headers.
 TEST_PLUGIN_CC = $(CC) $(CFLAGS_ALL) -I$(TEST_PLUGIN_DIR) -shared $(LDFLAGS_ALL) -Wl,--version-script=plugins/plugin.map
 
 $(TEST_PLUGIN_DIR)/compress-rle.c: docs/plugin-abi.md tests/plugins/extract-example
@@ -30,3 +30,6 @@ $(TEST_PLUGIN_DIR)/%.so: tests/plugins/%.c $(TEST_PLUGIN_DIR)/compress-rle.c
 
 .PHONY: test-plugins
 test-plugins: $(TEST_PLUGINS)
+unit-tests: $(TEST_PLUGINS)
+
+-include $(wildcard $(TEST_PLUGIN_DIR)/*.d)
