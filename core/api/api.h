@@ -344,6 +344,8 @@ int bo_backup_run_to_json(const struct bo_backup_run *run, struct bo_buffer *out
 int bo_backup_storage_to_json(const struct bo_backup_storage *storage, struct bo_buffer *out, struct bo_error *error);
 int bo_backup_schedule_to_json(const struct bo_backup_schedule *schedule, struct bo_buffer *out,
                                struct bo_error *error);
+/* Whichever it is. A Secret is never written (BO_CLASS_UNSUPPORTED). */
+int bo_manifest_to_json(const struct bo_manifest *manifest, struct bo_buffer *out, struct bo_error *error);
 /* Just the status, for a patch: {"state":...}. */
 int bo_backup_run_status_to_json(const struct bo_backup_run_status *status, struct bo_buffer *out,
                                  struct bo_error *error);

@@ -100,6 +100,16 @@ static cJSON *encode_struct(const struct bo_fields *fields, const void *value) {
   return json;
 }
 
+int bo_manifest_to_json(const struct bo_manifest *manifest, struct bo_buffer *out, struct bo_error *error) {
+  switch (manifest->kind) {
+    case BO_MANIFEST_STORAGE: return bo_backup_storage_to_json(manifest->storage, out, error);
+    case BO_MANIFEST_SCHEDULE: return bo_backup_schedule_to_json(manifest->schedule, out, error);
+    case BO_MANIFEST_RUN: return bo_backup_run_to_json(manifest->run, out, error);
+    case BO_MANIFEST_SECRET: break;
+  }
+  return bo_error_set(error, BO_CLASS_UNSUPPORTED, 0, "a Secret is not written out");
+}
+
 int bo_encode(const struct bo_fields *fields, const void *value, struct bo_buffer *out, struct bo_error *error) {
   cJSON *json = encode_struct(fields, value);
   char *text = json == NULL ? NULL : cJSON_PrintUnformatted(json);

@@ -37,8 +37,8 @@ typedef const char *bo_field_rule(const char *text);
 struct bo_field {
   const char *name;
   enum bo_field_type type;
-  size_t offset;
   uint32_t flags;
+  size_t offset;
   const struct bo_fields *fields; /* of the struct, or of each item */
   const char *default_value;      /* STRING, INTEGER, CONSTANT */
   int64_t minimum;                /* INTEGER; both 0: no bounds */
@@ -57,7 +57,8 @@ struct bo_fields {
 };
 
 /* The entries of a table: the field's name, the struct (`in`) and its member. Most check that the member has the type
- * that its field's type means. */
+ * that its field's type means. Names of types and members take no parentheses: NOLINTBEGIN(bugprone-macro-parentheses)
+ */
 #define BO_MEMBER(in, member, wanted) _Generic(((in *)0)->member, wanted : offsetof(in, member))
 #define BO_STRING(field, in, member, ...) \
   { .name = field, .type = BO_FIELD_STRING, .offset = BO_MEMBER(in, member, const char *), __VA_ARGS__ }
@@ -83,6 +84,7 @@ struct bo_fields {
   { .name = field, .type = BO_FIELD_CONSTANT, .default_value = text }
 #define BO_IGNORED(field) \
   { .name = field, .type = BO_FIELD_IGNORED }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #define BO_FIELDS(of, table, rule_of_all) \
   { sizeof(of), table, sizeof(table) / sizeof((table)[0]), rule_of_all }

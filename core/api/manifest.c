@@ -193,7 +193,7 @@ static int read_json(struct reading *reading, const char *json, size_t size, str
   int result = tree != NULL && end == json + size ? bo_node_from_cjson(&source, tree, &root, error)
                                                   : bo_error_set(error, BO_CLASS_CONFIG, 0, "this is not valid JSON");
   cJSON_Delete(tree);
-  if (result == BO_OK) read_document(reading, root, false);
+  if (result == BO_OK && root != NULL) read_document(reading, root, false);
   return result;
 }
 

@@ -59,14 +59,22 @@ static int sync_folder(const char *path, struct bo_error *error) {
   return BO_OK;
 }
 
-/* Makes `parent`/`name`, so that it is there after a loss of power, too. */
-static int make_folder(const char *parent, const char *name, char **made, struct bo_error *error) {
-  if (asprintf(made, "%s/%s", parent, name) < 0) {
-    *made = NULL;
-    return bo_error_no_memory(error);
+/* Makes `parent`/`name`, so that it is there after a loss of power, too, and gives its path. NULL on an error. */
+static char *make_folder(const char *parent, const char *name, struct bo_error *error) {
+  char *path = NULL;
+  if (asprintf(&path, "%s/%s", parent, name) < 0) {
+    (void)bo_error_no_memory(error);
+    return NULL;
   }
-  if (mkdir(*made, 0700) == 0) return sync_folder(parent, error);
-  return errno == EEXIST ? BO_OK : bo_error_errno(error, errno, "mkdir %s", *made);
+  int result = BO_OK;
+  if (mkdir(path, 0700) == 0) {
+    result = sync_folder(parent, error);
+  } else if (errno != EEXIST) {
+    result = bo_error_errno(error, errno, "mkdir %s", path);
+  }
+  if (result == BO_OK) return path;
+  free(path);
+  return NULL;
 }
 
 /* The names in a folder in their order; none when it is missing, or a stranger's file. */
@@ -184,8 +192,12 @@ int bo_state_open(const char *folder, enum bo_state_access access, struct bo_sta
   if (opened == NULL) return bo_error_no_memory(error);
   opened->lock_fd = -1;
   opened->folder = strdup(folder);
-  int result = opened->folder == NULL ? bo_error_no_memory(error) : BO_OK;
-  if (result == BO_OK && access == BO_STATE_WRITE) result = begin_writing(opened, error);
+  int result = BO_OK;
+  if (opened->folder == NULL) {
+    result = bo_error_no_memory(error);
+  } else if (access == BO_STATE_WRITE) {
+    result = begin_writing(opened, error);
+  }
   if (result == BO_OK) {
     *state = opened;
   } else {
@@ -210,17 +222,16 @@ static int check_writer(const struct bo_state *state, struct bo_error *error) {
 
 int bo_state_save(struct bo_state *state, const char *kind, const char *namespace_name, const char *name,
                   const void *bytes, size_t size, struct bo_error *error) {
-  BO_CLEANUP_FREE char *kind_folder = NULL;
-  BO_CLEANUP_FREE char *folder = NULL;
-  BO_CLEANUP_FREE char *path = NULL;
   int result = check_writer(state, error);
   if (result == BO_OK) result = check_names(kind, namespace_name, name, error);
   if (result == BO_OK && size > BO_STATE_RECORD_MAX_BYTES)
     result = bo_error_set(error, BO_CLASS_CONFIG, EFBIG, "the record %s is larger than 4 MiB", name);
-  if (result == BO_OK) result = make_folder(state->folder, kind, &kind_folder, error);
-  if (result == BO_OK) result = make_folder(kind_folder, namespace_folder(namespace_name), &folder, error);
   if (result != BO_OK) return result;
-  path = path_of(state, kind, namespace_name, name);
+  BO_CLEANUP_FREE char *kind_folder = make_folder(state->folder, kind, error);
+  if (kind_folder == NULL) return BO_ERROR;
+  BO_CLEANUP_FREE char *folder = make_folder(kind_folder, namespace_folder(namespace_name), error);
+  if (folder == NULL) return BO_ERROR;
+  BO_CLEANUP_FREE char *path = path_of(state, kind, namespace_name, name);
   return path == NULL ? bo_error_no_memory(error) : bo_write_file_atomically(path, bytes, size, 0600, error);
 }
 

@@ -4,23 +4,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int encode(const struct bo_manifest *manifest, struct bo_buffer *out, struct bo_error *error) {
-  switch (manifest->kind) {
-    case BO_MANIFEST_STORAGE: return bo_backup_storage_to_json(manifest->storage, out, error);
-    case BO_MANIFEST_SCHEDULE: return bo_backup_schedule_to_json(manifest->schedule, out, error);
-    case BO_MANIFEST_RUN: return bo_backup_run_to_json(manifest->run, out, error);
-    case BO_MANIFEST_SECRET: break;
-  }
-  return BO_DONE;
-}
-
 /* Reads an object that was written as `json` and writes it again. False where its numbers do not fit JSON: in fields of
  * ours those are refused, not rounded. */
 static bool again(const struct bo_buffer *json, struct bo_buffer *out) {
   BO_CLEANUP_MANIFEST_SET struct bo_manifest_set set;
   struct bo_error error = BO_ERROR_INIT;
   if (bo_manifest_from_json(bo_buffer_text(json), json->size, "json", &set, &error) == BO_OK)
-    return encode(&set.manifests[0], out, &error) == BO_OK;
+    return bo_manifest_to_json(&set.manifests[0], out, &error) == BO_OK;
   if (strstr(error.text, "whole number") == NULL && strstr(error.text, "4 MiB") == NULL) abort();
   return false;
 }
@@ -31,8 +21,7 @@ static void check_round_trip(const struct bo_manifest *manifest) {
   BO_CLEANUP_BUFFER struct bo_buffer second = BO_BUFFER_INIT;
   BO_CLEANUP_BUFFER struct bo_buffer third = BO_BUFFER_INIT;
   struct bo_error error = BO_ERROR_INIT;
-  int result = encode(manifest, &first, &error);
-  if (result == BO_DONE) return;
+  int result = bo_manifest_to_json(manifest, &first, &error);
   if (result != BO_OK) abort();
   if (!again(&first, &second) || !again(&second, &third)) return;
   if (strcmp(bo_buffer_text(&second), bo_buffer_text(&third)) != 0) abort();
@@ -44,6 +33,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   int result = bo_manifest_parse(data, size, "fuzz", &set, &error);
   if ((result == BO_OK) != (set.error_count == 0)) abort();
   for (size_t i = 0; i < set.manifest_count; i++)
-    if (set.manifests[i].valid) check_round_trip(&set.manifests[i]);
+    if (set.manifests[i].valid && set.manifests[i].secret == NULL) check_round_trip(&set.manifests[i]);
   return 0;
 }

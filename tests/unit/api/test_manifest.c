@@ -370,26 +370,19 @@ END_TEST
 
 /* ---- there and back ----------------------------------------------------------------------------------------- */
 
-static int encode(const struct bo_manifest *manifest, struct bo_buffer *out, struct bo_error *error) {
-  switch (manifest->kind) {
-    case BO_MANIFEST_STORAGE: return bo_backup_storage_to_json(manifest->storage, out, error);
-    case BO_MANIFEST_SCHEDULE: return bo_backup_schedule_to_json(manifest->schedule, out, error);
-    case BO_MANIFEST_RUN: return bo_backup_run_to_json(manifest->run, out, error);
-    case BO_MANIFEST_SECRET: break;
-  }
-  return BO_DONE;
-}
-
 static void check_round_trip(const struct bo_manifest *manifest) {
   BO_CLEANUP_BUFFER struct bo_buffer first = BO_BUFFER_INIT;
   BO_CLEANUP_BUFFER struct bo_buffer second = BO_BUFFER_INIT;
   BO_CLEANUP_MANIFEST_SET struct bo_manifest_set again = {.source = NULL};
   struct bo_error error = BO_ERROR_INIT;
-  int result = encode(manifest, &first, &error);
-  if (result == BO_DONE) return;
+  int result = bo_manifest_to_json(manifest, &first, &error);
+  if (manifest->kind == BO_MANIFEST_SECRET) {
+    ck_assert_int_eq(error.error_class, BO_CLASS_UNSUPPORTED);
+    return;
+  }
   ck_assert_int_eq(result, BO_OK);
   ck_assert_msg(bo_manifest_from_json(first.bytes, first.size, "json", &again, &error) == BO_OK, "%s", error.text);
-  ck_assert_int_eq(encode(&again.manifests[0], &second, &error), BO_OK);
+  ck_assert_int_eq(bo_manifest_to_json(&again.manifests[0], &second, &error), BO_OK);
   ck_assert_str_eq(first.bytes, second.bytes);
 }
 
@@ -418,7 +411,7 @@ START_TEST(nothing_is_lost) {
   ck_assert_msg(parse_file("tests/unit/api/full.yaml", &set, &error) == BO_OK, "%s", error.text);
   ck_assert_int_eq(bo_read_file("tests/unit/api/full.json", 1 << 20, &wanted, &error), BO_OK);
   for (size_t i = 0; i < set.manifest_count; i++) {
-    ck_assert_int_eq(encode(&set.manifests[i], &found, &error), BO_OK);
+    ck_assert_int_eq(bo_manifest_to_json(&set.manifests[i], &found, &error), BO_OK);
     ck_assert(bo_buffer_append_text(&found, "\n"));
   }
   ck_assert_str_eq(found.bytes, wanted.bytes);
