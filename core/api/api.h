@@ -303,7 +303,9 @@ struct bo_manifest_set {
 
 /* Reads all documents of a YAML or JSON text (`kind: List` too) and finds all of their problems. BO_OK when there are
  * no errors (there may be warnings); else BO_ERROR (BO_CLASS_CONFIG) and `error` tells the first one. In both cases
- * `set` holds what could be read, and is freed by the caller. Of an unknown kind there is a warning. */
+ * `set` holds what could be read, and is freed by the caller. Of an unknown kind there is a warning.
+ * Secrets: the set is overwritten when it is freed, and libyaml's buffers when the text was read, but not what libyaml
+ * frees on its way while a long scalar grows; `bytes` is the caller's to overwrite. */
 int bo_manifest_parse(const void *bytes, size_t size, const char *source, struct bo_manifest_set *set,
                       struct bo_error *error);
 
