@@ -169,4 +169,31 @@ format:
 clean:
 	rm -rf $(O)
 
+# ---- install: programs, plugins, man pages, and what the author of a plugin needs: headers and backup-operator.pc
+BINDIR ?= $(PREFIX)/bin
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+ABI = $(shell awk '$$2 ~ /^BO_ABI_M/ { printf "%s%s", dot, $$3; dot = "." }' include/backup-operator/abi.h)
+
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(PLUGINDIR) $(DESTDIR)$(INCLUDEDIR)/backup-operator \
+		$(DESTDIR)$(LIBDIR)/pkgconfig
+	install $(PROGRAMS:%=$(O)/bin/%) $(DESTDIR)$(BINDIR)
+	ln -sf backupctl $(DESTDIR)$(BINDIR)/kubectl-backup
+	install $(PLUGIN_FILES) $(PLUGIN_EXTRAS) $(DESTDIR)$(PLUGINDIR)
+	install -m 644 include/backup-operator/*.h $(DESTDIR)$(INCLUDEDIR)/backup-operator
+	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@LIBDIR@,$(LIBDIR),' -e 's,@PLUGINDIR@,$(PLUGINDIR),' -e 's,@ABI@,$(ABI),' \
+		-e 's,@VERSION@,$(VERSION),' -e 's,@INCLUDEDIR@,$(INCLUDEDIR),' \
+		backup-operator.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/backup-operator.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/backup-operator.pc
+	for page in $(wildcard docs/man/*.[1-8]); do \
+		install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page || exit; done
+
+# The loader knows the installed folder: made again when that changes.
+$(O)/obj/core/plugin/loader.o: $(O)/plugindir
+$(O)/plugindir: force
+	@mkdir -p $(@D)
+	@echo '$(PLUGINDIR)' | cmp -s - $@ || echo '$(PLUGINDIR)' > $@
+.PHONY: force
+
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
