@@ -1,4 +1,5 @@
 /* What follows every call of a plugin, whatever its kind: the trace line, and a result that can be relied on. */
+#include "core/base/text.h"
 #include "core/plugin/checked_internal.h"
 
 static const char *result_name(int result) {
@@ -30,13 +31,38 @@ int bo_checked_refuse(const struct bo_plugin_host *host, struct bo_error *error)
                       host->source);
 }
 
+static bool is_control(char character) {
+  return (unsigned char)character < 0x20 || character == 0x7f;
+}
+
+bool bo_checked_is_plain(const char *text, size_t room) {
+  size_t length = strnlen(text, room);
+  if (length == room || !bo_is_utf8(text, length)) return false;
+  for (size_t i = 0; i < length; i++)
+    if (is_control(text[i])) return false;
+  return true;
+}
+
+/* Foreign text, cut where the plugin did not end it: it must not be able to forge a line of its own, to steer a
+ * terminal, or to make JSON invalid. */
+static void clean(char *text, size_t room) {
+  BO_CLEANUP_BUFFER struct bo_buffer safe = BO_BUFFER_INIT;
+  (void)bo_append_printable(&safe, text, strnlen(text, room - 1));
+  size_t length = safe.size < room - 1 ? safe.size : room - 1;
+  while (length < safe.size && length > 0 && ((unsigned char)safe.bytes[length] & 0xC0) == 0x80)
+    length--; /* not within a character */
+  for (size_t i = 0; i < length; i++)
+    text[i] = is_control(safe.bytes[i]) ? ' ' : safe.bytes[i];
+  text[length] = '\0';
+}
+
 int bo_checked_result(struct bo_plugin_host *host, atomic_bool *broken, const char *function, const char *detail,
                       int result, unsigned allowed, struct bo_error *error) {
   bool failed = result == BO_RETRY || result == BO_ERROR;
   if (failed) {
     error->size = sizeof(*error);
-    error->text[sizeof(error->text) - 1] = '\0';
-    error->provider_code[sizeof(error->provider_code) - 1] = '\0';
+    clean(error->text, sizeof(error->text));
+    clean(error->provider_code, sizeof(error->provider_code));
   }
   bo_log_printf(host->log, BO_LOG_DEBUG, host->source, "%s(%s) = %s%s%s", function, detail, result_name(result),
                 failed ? ": " : "", failed ? error->text : "");

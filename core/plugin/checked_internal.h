@@ -42,4 +42,8 @@ const char *bo_checked_detail(char detail[BO_DETAIL_MAX], const char *format, ..
 /* Text that a plugin was to end with NUL, inside a fixed array. */
 #define BO_IS_TERMINATED(array) (memchr((array), '\0', sizeof(array)) != NULL)
 
+/* The same, and it may go into JSON, a header or a terminal as it is: UTF-8 without control characters. */
+#define BO_IS_PLAIN(array) bo_checked_is_plain((array), sizeof(array))
+bool bo_checked_is_plain(const char *text, size_t room);
+
 #endif

@@ -73,7 +73,7 @@ int bo_workload_state_get(struct bo_workload *workload, struct bo_workload_state
   int result =
       CALL(platform, "workload_state", "", operations(platform)->workload_state(workload->instance, state, error));
   if (result != BO_OK) return result;
-  if (state->phase < BO_WORKLOAD_STARTING || state->phase > BO_WORKLOAD_LOST || !BO_IS_TERMINATED(state->name) ||
+  if (state->phase < BO_WORKLOAD_STARTING || state->phase > BO_WORKLOAD_LOST || !BO_IS_PLAIN(state->name) ||
       !BO_IS_TERMINATED(state->reason))
     return bo_checked_broke(&platform->host, &platform->broken, error, "workload_state() filled in nonsense");
   return BO_OK;
@@ -114,6 +114,7 @@ int bo_exec_read(struct bo_exec *exec, void *bytes, size_t capacity, size_t *siz
   BO_NEED_ERROR(error);
   struct bo_platform *platform = exec->workload->platform;
   *size = 0;
+  if (platform->broken) return bo_checked_refuse(&platform->host, error);
   int result = EXEC_CALL(platform, "exec_read", BO_DETAIL("%zu of %zu", *size, capacity),
                          operations(platform)->exec_read(exec->instance, bytes, capacity, size, error));
   if (result != BO_OK) *size = 0;
@@ -129,6 +130,7 @@ int bo_exec_write(struct bo_exec *exec, const void *bytes, size_t size, struct b
   assert(exec->instance != NULL && exec->direction == BO_EXEC_RESTORE && !exec->stdin_closed);
   BO_NEED_ERROR(error);
   struct bo_platform *platform = exec->workload->platform;
+  if (platform->broken) return bo_checked_refuse(&platform->host, error);
   return EXEC_CALL(platform, "exec_write", BO_DETAIL("%zu", size),
                    operations(platform)->exec_write(exec->instance, bytes, size, error));
 }
@@ -137,6 +139,7 @@ int bo_exec_close_stdin(struct bo_exec *exec, struct bo_error *error) {
   assert(exec->instance != NULL && exec->direction == BO_EXEC_RESTORE && !exec->stdin_closed);
   BO_NEED_ERROR(error);
   struct bo_platform *platform = exec->workload->platform;
+  if (platform->broken) return bo_checked_refuse(&platform->host, error);
   exec->stdin_closed = true;
   return EXEC_CALL(platform, "exec_close_stdin", "", operations(platform)->exec_close_stdin(exec->instance, error));
 }

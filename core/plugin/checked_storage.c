@@ -54,15 +54,18 @@ int bo_storage_discard(struct bo_storage *storage, const char *key, const char *
   return CALL(storage, "discard", key, operations(storage)->discard(storage->instance, key, token, error));
 }
 
+static bool object_is_good(const struct bo_object *object) {
+  bool good = BO_IS_PLAIN(object->etag) && BO_IS_PLAIN(object->version) && object->metadata_count <= BO_METADATA_MAX;
+  for (uint32_t i = 0; good && i < object->metadata_count; i++)
+    good = BO_IS_PLAIN(object->metadata[i].name) && BO_IS_PLAIN(object->metadata[i].value);
+  return good;
+}
+
 static int check_object(struct bo_storage *storage, const char *function, const struct bo_object *object,
                         struct bo_error *error) {
-  bool good =
-      BO_IS_TERMINATED(object->etag) && BO_IS_TERMINATED(object->version) && object->metadata_count <= BO_METADATA_MAX;
-  for (uint32_t i = 0; good && i < object->metadata_count; i++)
-    good = BO_IS_TERMINATED(object->metadata[i].name) && BO_IS_TERMINATED(object->metadata[i].value);
-  if (good) return BO_OK;
-  return bo_checked_broke(&storage->host, &storage->broken, error, "%s() filled the object with texts that do not end",
-                          function);
+  if (object_is_good(object)) return BO_OK;
+  return bo_checked_broke(&storage->host, &storage->broken, error,
+                          "%s() filled the object with texts that do not end or cannot be printed", function);
 }
 
 int bo_storage_stat(struct bo_storage *storage, const char *key, struct bo_object *object, struct bo_error *error) {
@@ -95,6 +98,8 @@ static int check_listed(void *context, const char *key, const struct bo_object *
     list->fault = "gave no key, or one that is too long";
   else if (strncmp(key, list->prefix, strlen(list->prefix)) != 0)
     list->fault = "gave a key outside of the prefix";
+  else if (!object_is_good(object))
+    list->fault = "filled an object with texts that do not end or cannot be printed";
   else if (list->last.size > 0 && strcmp(key, bo_buffer_text(&list->last)) <= 0)
     list->fault = "did not give the keys in ascending order";
   if (list->fault != NULL) return 1;
@@ -156,10 +161,10 @@ int bo_put_open(struct bo_put *put, struct bo_storage *storage, const char *key,
     return result;
   }
   if (put->instance == NULL) return bo_checked_broke(&storage->host, &storage->broken, error, "put_open() gave no put");
-  if (token->text[0] != '\0' && BO_IS_TERMINATED(token->text)) return BO_OK;
+  if (token->text[0] != '\0' && BO_IS_PLAIN(token->text)) return BO_OK;
   (void)bo_put_close(put, NULL);
   token->text[0] = '\0';
-  return bo_checked_broke(&storage->host, &storage->broken, error, "put_open() gave no token");
+  return bo_checked_broke(&storage->host, &storage->broken, error, "put_open() gave no token that can be printed");
 }
 
 int bo_put_write(struct bo_put *put, const void *bytes, size_t size, struct bo_error *error) {
@@ -236,6 +241,9 @@ int bo_get_open(struct bo_get *get, struct bo_storage *storage, const char *key,
     result =
         bo_checked_broke(&storage->host, &storage->broken, error, "get_open() opened an object of %llu bytes at %llu",
                          (unsigned long long)object->size_bytes, (unsigned long long)offset_bytes);
+  if (result == BO_OK && if_match != NULL && object->etag[0] != '\0' && strcmp(if_match, object->etag) != 0)
+    result = bo_checked_broke(&storage->host, &storage->broken, error,
+                              "get_open() opened an object with another etag than it was asked for");
   if (result != BO_OK) bo_get_close(get);
   return result;
 }

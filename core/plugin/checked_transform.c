@@ -68,6 +68,7 @@ int bo_transform_process(struct bo_transform *transform, struct bo_input *in, st
   if (result != BO_ERROR) result = check(transform, in, &in_before, out, &out_before, result, error);
   if (result == BO_ERROR) {
     atomic_store(&transform->broken, true);
+    *in = in_before;
     *out = out_before; /* what a failed call wrote is not used */
   }
   transform->done = result == BO_DONE;

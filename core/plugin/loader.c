@@ -278,7 +278,8 @@ static int copy_params(const char *path, const struct bo_plugin *descriptor, str
   plugin->params = calloc(count + 1, sizeof(*plugin->params));
   if (plugin->params == NULL) return bo_error_no_memory(error);
   if (count == 0) return BO_OK;
-  if (descriptor->params == NULL || descriptor->param_size < sizeof(struct bo_param))
+  if (descriptor->params == NULL) return refuse(path, error, "params: is NULL, but param_count is %u", count);
+  if (descriptor->param_size < sizeof(struct bo_param))
     return refuse(path, error, "param_size: is %u, but a line of the table has at least %zu bytes",
                   descriptor->param_size, sizeof(struct bo_param));
   for (uint32_t i = 0; i < count; i++) {
