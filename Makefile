@@ -53,7 +53,7 @@ CORE_LDLIBS := -lcjson -lyaml -lcrypto -ldl -lm
 # ---- programs
 PROGRAMS := $(patsubst programs/%.c,%,$(wildcard programs/*.c))
 USES_backup-runner := run
-USES_backupctl := run
+USES_backupctl := run api state
 
 # ---- plugins: each folder plugins/<kind>-<name>/ is one .so; its plugin.mk may set LDLIBS_<kind>-<name>,
 #      and add rules. A plugin may use core/base, nothing else of the core.

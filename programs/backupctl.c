@@ -22,6 +22,13 @@ static const char help_general[] =
     "  sweep      remove what interrupted backups have left unfinished in a storage\n"
     "  plugins    what storages, codecs and platforms there are, and their parameters\n"
     "\n"
+    "With manifests (BackupRun, BackupStorage, Secret) instead of options:\n"
+    "\n"
+    "  backup -f FILE, restore -f FILE, verify -f FILE\n"
+    "  validate   all that is wrong with manifests, with line numbers\n"
+    "  status     the runs that this machine remembers\n"
+    "  render     what a path template comes to\n"
+    "\n"
     "`backupctl COMMAND --help` tells more. A first backup, into a folder:\n"
     "\n"
     "  backupctl backup  --storage file --param path=/var/backups --key shop.sql.gz -- pg_dump shop\n"
@@ -55,6 +62,13 @@ static const char help_command[] =
     "  --deadline TIME           end it after 90s, 15m, 2h ... (default 1d)\n"
     "  --grace TIME              between SIGTERM and SIGKILL at the end of everything it started (default 1s)\n";
 
+static const char help_manifests[] =
+    "Instead of all that, manifests:\n"
+    "  -f FILE                   a BackupRun with its BackupStorage and Secrets; a file, a folder, or - for stdin; may "
+    "be\n"
+    "                            repeated. What it comes to is remembered: `backupctl status`\n"
+    "  --name [NAMESPACE/]NAME   which BackupRun, where there are several\n";
+
 static const char help_common[] =
     "  --call-timeout TIME       give up on a plugin whose call does not return (default 5m)\n"
     "  -o json                   for scripts: one JSON object on stdout\n"
@@ -67,6 +81,8 @@ struct command {
   const char *synopsis;
   const char *text;
   bool storage, decoding, record, command, output_is_file;
+  int (*run_manifests)(const struct ctl_options *options); /* when -f is given; NULL: -f has no meaning */
+  bool operand;                                            /* takes one argument behind the options */
 };
 
 static const struct command commands[] = {
@@ -79,7 +95,7 @@ static const struct command commands[] = {
      "  --compress NAME[:LEVEL]   gzip (the default), gzip:9, none\n"
      "  --recipient RECIPIENT     encrypt to age1... or an SSH public key; may be repeated\n"
      "  --recipients-file FILE    the same, from a file with one in each line\n",
-     true, false, true, true, false},
+     true, false, true, true, false, ctl_run_backup, false},
     {"restore", ctl_restore,
      "backupctl restore --storage NAME --param NAME=VALUE... --key KEY [OPTION...] -- COMMAND ARG...",
      "Gives an object's content to the command's stdin. Stdin is ended only when the object has been proven whole; if\n"
@@ -88,18 +104,18 @@ static const struct command commands[] = {
      "\n"
      "  --key KEY                 the object's name\n"
      "  --verify-first            read and prove all of it once before the command starts\n",
-     true, true, true, true, false},
+     true, true, true, true, false, ctl_run_restore, false},
     {"verify", ctl_restore, "backupctl verify --storage NAME --param NAME=VALUE... --key KEY [OPTION...]",
      "Reads an object to its end, decodes it, and compares sizes and hashes with what the backup recorded.\n"
      "\n"
      "  --key KEY                 the object's name\n",
-     true, true, true, false, false},
+     true, true, true, false, false, ctl_run_restore, false},
     {"cat", ctl_restore, "backupctl cat --storage NAME --param NAME=VALUE... --key KEY [OPTION...]",
      "Writes an object's content to stdout. Only exit status 0 says that it was all of it.\n"
      "\n"
      "  --key KEY                 the object's name\n"
      "  -o FILE                   write to a file, which appears only when all is proven\n",
-     true, true, true, false, true},
+     true, true, true, false, true, NULL, false},
     {"decode", ctl_decode, "backupctl decode [OPTION...] < OBJECT",
      "Decodes an object from stdin to stdout: for the day when there is no configuration left. Only exit status 0 "
      "says\n"
@@ -107,20 +123,33 @@ static const struct command commands[] = {
      "\n"
      "  --compression NAME        gzip, none or auto (the default); the same as --compress\n"
      "  -o FILE                   write to a file, which appears only when all is proven\n",
-     false, true, false, false, true},
+     false, true, false, false, true, NULL, false},
     {"list", ctl_list, "backupctl list --storage NAME --param NAME=VALUE... [OPTION...]",
      "Lists the objects in a storage: size, time, key.\n"
      "\n"
      "  --prefix PREFIX           only keys that begin with it\n",
-     true, false, false, false, false},
+     true, false, false, false, false, NULL, false},
     {"sweep", ctl_sweep, "backupctl sweep --storage NAME --param NAME=VALUE... [OPTION...]",
      "Removes what backups that were cut short have left unfinished. Objects are never touched.\n"
      "\n"
      "  --older-than TIME         only what began that long ago (default 1d)\n"
      "  --prefix PREFIX           only below this prefix\n",
-     true, false, false, false, false},
+     true, false, false, false, false, NULL, false},
     {"plugins", ctl_plugins, "backupctl plugins [NAME] [-o json]",
-     "Lists the plugins, or says all of one: what it is, and its parameters.\n", false, false, false, false, false},
+     "Lists the plugins, or says all of one: what it is, and its parameters.\n", false, false, false, false, false,
+     NULL, true},
+    {"validate", ctl_validate, "backupctl validate -f FILE...",
+     "Reads manifests and says all that is wrong with them, each with its line. Exit status 1 when there are errors.\n",
+     false, false, false, false, false, ctl_validate, false},
+    {"status", ctl_status, "backupctl status [NAME | NAMESPACE/NAME] [-o json]",
+     "Lists the runs of manifests that this machine remembers, or says all of one.\n", false, false, true, false, false,
+     NULL, true},
+    {"render", ctl_render, "backupctl render [--data FILE.json] [--now TIME] TEMPLATE",
+     "Prints what a template comes to, exactly, with no newline added.\n"
+     "\n"
+     "  --data FILE               the data that it sees, a JSON object: a run's .metadata and .spec\n"
+     "  --now TIME                the time that `now` gives, such as 2026-11-24T18:10:27Z\n",
+     false, false, false, false, false, NULL, true},
 };
 
 static const struct command *find_command(const char *name) {
@@ -135,6 +164,7 @@ static int print_help(const struct command *command) {
   if (command->storage) (void)printf("\n%s", help_storage);
   if (command->decoding) (void)printf("\n%s", help_decoding);
   if (command->command) (void)printf("\n%s", help_command);
+  if (command->run_manifests != NULL) (void)printf("\n%s", help_manifests);
   (void)puts("\nHow:");
   if (command->record) (void)fputs(help_record, stdout);
   (void)fputs(help_common, stdout);
@@ -164,6 +194,9 @@ enum option_id {
   OPT_STATE,
   OPT_NO_RECORD,
   OPT_VERIFY_FIRST,
+  OPT_NAME,
+  OPT_NOW,
+  OPT_DATA,
   OPT_HELP
 };
 
@@ -189,6 +222,10 @@ static const struct option option_table[] = {
     {"state", required_argument, NULL, OPT_STATE},
     {"no-record", no_argument, NULL, OPT_NO_RECORD},
     {"verify-first", no_argument, NULL, OPT_VERIFY_FIRST},
+    {"name", required_argument, NULL, OPT_NAME},
+    {"now", required_argument, NULL, OPT_NOW},
+    {"data", required_argument, NULL, OPT_DATA},
+    {"file", required_argument, NULL, 'f'},
     {"output", required_argument, NULL, 'o'},
     {"quiet", no_argument, NULL, 'q'},
     {"verbose", no_argument, NULL, 'v'},
@@ -235,6 +272,12 @@ static bool set_option(struct ctl_options *options, const struct command *comman
     case OPT_STATE: options->state_dir = value; return true;
     case OPT_NO_RECORD: options->no_record = true; return true;
     case OPT_VERIFY_FIRST: options->verify_first = true; return true;
+    case OPT_NAME: options->name = value; return true;
+    case OPT_NOW: options->now = value; return true;
+    case OPT_DATA: options->data_file = value; return true;
+    case 'f':
+      if (command->run_manifests == NULL) (void)fprintf(stderr, "backupctl: %s takes no -f\n", command->name);
+      return command->run_manifests != NULL && add(&options->files, value);
     case 'o': return set_output(options, command, value);
     case 'q': options->quiet = true; return true;
     case 'v': options->verbose = true; return true;
@@ -266,12 +309,13 @@ static int run_command(const struct command *command, int argc, char **argv) {
   memcpy(own, argv, (size_t)count * sizeof(*own));
   int code = CTL_OK;
   bool help = false;
-  for (int option; code == CTL_OK && !help && (option = getopt_long(count, own, "o:qvh", option_table, NULL)) != -1;) {
+  for (int option;
+       code == CTL_OK && !help && (option = getopt_long(count, own, "f:o:qvh", option_table, NULL)) != -1;) {
     help = option == OPT_HELP || option == 'h';
     if (!help && !set_option(&options, command, option, optarg)) code = usage_error(command);
   }
   for (; code == CTL_OK && optind < count; optind++) {
-    if (command->run == ctl_plugins && options.operands.count == 0) {
+    if (command->operand && options.operands.count == 0) {
       (void)add(&options.operands, own[optind]);
       continue;
     }
@@ -283,7 +327,10 @@ static int run_command(const struct command *command, int argc, char **argv) {
     (void)fprintf(stderr, "backupctl: %s runs no command\n", command->name);
     code = usage_error(command);
   }
-  if (code == CTL_OK) code = help ? print_help(command) : command->run(&options);
+  if (code == CTL_OK && help)
+    code = print_help(command);
+  else if (code == CTL_OK)
+    code = options.files.count > 0 ? command->run_manifests(&options) : command->run(&options);
   free(own);
   return code;
 }

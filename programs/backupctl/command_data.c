@@ -47,7 +47,7 @@ static int run_backup(const struct ctl_options *options, const cJSON *spec, cons
   struct backup backup = {.spec = spec, .record_path = record_path, .error = BO_ERROR_INIT};
   const struct ctl_runner_hooks hooks = {.context = &backup, .commit = prepare_record};
   struct ctl_runner_result result;
-  if (ctl_runner_run(options, spec, -1, -1, &hooks, &result, error) != BO_OK) return BO_ERROR;
+  if (ctl_runner_run(options, spec, -1, -1, &hooks, &result, error) != BO_OK) return -1;
   if (backup.error.text[0] != '\0') {
     cJSON_DeleteItemFromObjectCaseSensitive(result.result, "message");
     BO_CLEANUP_BUFFER struct bo_buffer text = BO_BUFFER_INIT;
@@ -79,7 +79,7 @@ int ctl_backup(const struct ctl_options *options) {
   int code = spec == NULL ? BO_ERROR : BO_OK;
   if (code == BO_OK && !options->no_record) code = ctl_record_path(options, spec, &path, &error);
   code = code != BO_OK ? -1 : run_backup(options, spec, options->no_record ? NULL : bo_buffer_text(&path), &error);
-  if (code == -1 || error.text[0] != '\0') code = ctl_complain(options, &error);
+  if (code == -1) code = ctl_complain(options, &error);
   cJSON_Delete(spec);
   return code;
 }

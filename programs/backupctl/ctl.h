@@ -11,6 +11,7 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 
+#include "core/api/api.h"
 #include "core/base/buffer.h"
 #include "core/base/error.h"
 
@@ -79,6 +80,11 @@ cJSON *ctl_request(const struct ctl_options *options, const char *operation, con
 int ctl_request_decoding(const struct ctl_options *options, cJSON *spec, const char *compression,
                          const char *encryption, struct bo_error *error);
 
+/* Puts the limits of the command line into a spec. */
+int ctl_request_limits(const struct ctl_options *options, cJSON *spec, struct bo_error *error);
+/* The rest of a stream whose compression is not known: looked at; what is still encrypted never passes for plain. */
+void ctl_request_detection(cJSON *spec);
+
 /* ---- runner.c ---- */
 
 struct ctl_runner_result {
@@ -92,6 +98,8 @@ struct ctl_runner_hooks {
   void *context;
   /* NULL for none. Before a commit is granted: false refuses it. */
   bool (*commit)(void *context, const cJSON *sums);
+  /* A put was opened. False: nobody could keep its token, so the run is ended. */
+  bool (*token)(void *context, const char *token);
   void (*object)(void *context, const cJSON *object);
   void (*more)(void *context);
 };
@@ -156,6 +164,52 @@ int ctl_report(const struct ctl_options *options, const struct ctl_runner_result
 /* An error of backupctl itself, on stderr; returns the exit status. */
 int ctl_complain(const struct ctl_options *options, const struct bo_error *error);
 
+/* ---- manifests.c ---- */
+
+struct ctl_manifests {
+  struct bo_manifest_set sets[CTL_MAX_LIST];
+  size_t count;
+  size_t error_count;
+};
+
+/* Reads every -f: a file, a folder of *.yaml, *.yml and *.json, or - for stdin. Prints all problems on stderr. An error
+ * only when something could not be read at all; what is wrong inside is counted in error_count. */
+int ctl_manifests_load(const struct ctl_options *options, struct ctl_manifests *manifests, struct bo_error *error);
+void ctl_manifests_free(struct ctl_manifests *manifests);
+const struct bo_manifest *ctl_manifests_find(const struct ctl_manifests *manifests, enum bo_manifest_kind kind,
+                                             const char *namespace_name, const char *name);
+/* The one BackupRun, or the one that --name NAME or NAMESPACE/NAME means. */
+int ctl_manifests_run(const struct ctl_options *options, const struct ctl_manifests *manifests,
+                      const struct bo_backup_run **run, struct bo_error *error);
+
+/* ---- run_request.c ---- */
+
+/* The spec for an operation (backup, restore, verify, stat) of a run, whose status.path is set. */
+cJSON *ctl_run_request(const struct ctl_options *options, const struct ctl_manifests *manifests,
+                       const struct bo_backup_run *run, const char *operation, struct bo_error *error);
+/* The key of the run's object, from its status.path. */
+int ctl_run_key(const struct ctl_manifests *manifests, const struct bo_backup_run *run, struct bo_buffer *key,
+                struct bo_error *error);
+
+/* ---- run_state.c ---- */
+
+/* A run as this machine remembers it: the manifest's spec with the recorded status. Locked: no other process works on
+ * this run meanwhile. */
+struct ctl_run_state {
+  struct bo_buffer folder;
+  int lock_fd;
+  struct bo_manifest_set record; /* owns what was loaded */
+  struct bo_arena arena;         /* owns what is set since */
+  struct bo_backup_run run;
+};
+
+int ctl_run_state_open(const struct ctl_options *options, const struct bo_backup_run *manifest,
+                       struct ctl_run_state *state, struct bo_error *error);
+int ctl_run_state_save(struct ctl_run_state *state, struct bo_error *error);
+void ctl_run_state_close(struct ctl_run_state *state);
+/* The folder that state is kept in: --state, or the default. */
+int ctl_state_folder(const struct ctl_options *options, struct bo_buffer *folder, struct bo_error *error);
+
 /* ---- commands ---- */
 
 int ctl_backup(const struct ctl_options *options);
@@ -164,5 +218,11 @@ int ctl_decode(const struct ctl_options *options);
 int ctl_list(const struct ctl_options *options);
 int ctl_sweep(const struct ctl_options *options);
 int ctl_plugins(const struct ctl_options *options);
+/* With -f. */
+int ctl_run_backup(const struct ctl_options *options);
+int ctl_run_restore(const struct ctl_options *options); /* and verify */
+int ctl_validate(const struct ctl_options *options);
+int ctl_status(const struct ctl_options *options);
+int ctl_render(const struct ctl_options *options);
 
 #endif

@@ -18,7 +18,7 @@
 
 #define MAX_RECORD_BYTES ((size_t)65536)
 
-static int state_folder(const struct ctl_options *options, struct bo_buffer *folder, struct bo_error *error) {
+int ctl_state_folder(const struct ctl_options *options, struct bo_buffer *folder, struct bo_error *error) {
   const char *state_home = getenv("XDG_STATE_HOME");
   const char *home = getenv("HOME");
   if (options->state_dir != NULL)
@@ -32,7 +32,6 @@ static int state_folder(const struct ctl_options *options, struct bo_buffer *fol
   else
     return bo_error_set(error, BO_CLASS_CONFIG, 0,
                         "there is no place for records: set HOME, or give --state DIR or --no-record");
-  (void)bo_buffer_append_text(folder, "/records");
   return folder->failed ? bo_error_no_memory(error) : BO_OK;
 }
 
@@ -60,14 +59,14 @@ static int identity(const cJSON *spec, struct bo_buffer *text) {
 
 int ctl_record_path(const struct ctl_options *options, const cJSON *spec, struct bo_buffer *path,
                     struct bo_error *error) {
-  int result = state_folder(options, path, error);
+  int result = ctl_state_folder(options, path, error);
   if (result != BO_OK) return result;
   BO_CLEANUP_BUFFER struct bo_buffer text = BO_BUFFER_INIT;
   char hash[BO_SHA256_TEXT_MAX];
   if (identity(spec, &text) != BO_OK) return bo_error_no_memory(error);
   result = bo_sha256_text(text.bytes, text.size, hash, error);
   if (result != BO_OK) return result;
-  return bo_buffer_printf(path, "/%.40s.json", hash) ? BO_OK : bo_error_no_memory(error);
+  return bo_buffer_printf(path, "/records/%.40s.json", hash) ? BO_OK : bo_error_no_memory(error);
 }
 
 static char *next_name(const char *path) {

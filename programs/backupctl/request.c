@@ -121,8 +121,7 @@ static int add_decryption(const struct ctl_options *options, cJSON *spec, const 
   return add_secret_file(secrets, "passphrase", options->passphrase_file, true, error);
 }
 
-/* A stream whose compression is not known is looked at; one that is still encrypted must never pass as plain data. */
-static void add_detection(cJSON *spec) {
+void ctl_request_detection(cJSON *spec) {
   static const struct {
     const char *magic;
     const char *refusal;
@@ -156,7 +155,7 @@ int ctl_request_decoding(const struct ctl_options *options, cJSON *spec, const c
   }
   if (options->compress != NULL && strcmp(options->compress, "auto") != 0) compression = options->compress;
   if (compression != NULL) return add_compression(compression, spec, false, error);
-  add_detection(spec);
+  ctl_request_detection(spec);
   return BO_OK;
 }
 
@@ -203,12 +202,13 @@ static int add_seconds(cJSON *limits, const char *member, const char *option, co
   int64_t seconds = 0;
   if (text != NULL && (!bo_parse_seconds(text, &seconds) || seconds > INT32_MAX))
     return bo_error_set(error, BO_CLASS_CONFIG, 0, "--%s %s: must be a time such as 90, 90s, 15m or 2h", option, text);
+  if (cJSON_HasObjectItem(limits, member)) cJSON_DeleteItemFromObjectCaseSensitive(limits, member);
   if (text != NULL || fallback > 0)
     (void)cJSON_AddNumberToObject(limits, member, text == NULL ? fallback : (double)seconds * factor);
   return BO_OK;
 }
 
-static int add_limits(const struct ctl_options *options, cJSON *spec, struct bo_error *error) {
+int ctl_request_limits(const struct ctl_options *options, cJSON *spec, struct bo_error *error) {
   cJSON *limits = cJSON_AddObjectToObject(spec, "limits");
   if (add_seconds(limits, "deadlineSeconds", "deadline", options->deadline, DEFAULT_DEADLINE_SECONDS, 1, error) !=
           BO_OK ||
@@ -235,7 +235,7 @@ static int fill(const struct ctl_options *options, const char *operation, const 
     result = add_compression(options->compress == NULL ? "gzip" : options->compress, spec, true, error);
   if (result == BO_OK && backup) result = add_encryption(options, spec, error);
   if (result == BO_OK && (backup || strcmp(operation, "restore") == 0)) result = add_exec(options, spec, error);
-  return result == BO_OK ? add_limits(options, spec, error) : result;
+  return result == BO_OK ? ctl_request_limits(options, spec, error) : result;
 }
 
 cJSON *ctl_request(const struct ctl_options *options, const char *operation, const char *uid, struct bo_error *error) {

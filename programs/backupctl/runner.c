@@ -177,6 +177,8 @@ static void handle_line(struct session *session, const char *text, size_t size) 
   } else if (strcmp(type, "token") == 0) {
     bo_buffer_clear(&session->out->token);
     (void)bo_buffer_append_text(&session->out->token, ctl_text(line, "token"));
+    if (hooks != NULL && hooks->token != NULL && !hooks->token(hooks->context, ctl_text(line, "token")))
+      send_line(session, "{\"type\":\"cancel\",\"reason\":\"the run's state could not be saved\"}\n");
   } else if (strcmp(type, "commit") == 0) {
     answer_commit(session, line);
   } else if (strcmp(type, "object") == 0 && hooks != NULL && hooks->object != NULL) {
@@ -254,11 +256,14 @@ static cJSON *made_up_result(const struct session *session, const char *error_cl
 
 /* Asks the storage one thing about this run's key, with a runner of its own. */
 static cJSON *ask_storage(const struct session *session, const char *operation) {
+  static const char *const members[] = {"run", "storage", "key", "limits"};
   struct bo_error error = BO_ERROR_INIT;
-  cJSON *spec = ctl_request(session->options, operation, NULL, &error);
-  if (spec == NULL) return NULL;
-  cJSON_DeleteItemFromObjectCaseSensitive(spec, "key");
-  (void)cJSON_AddStringToObject(spec, "key", ctl_text(session->spec, "key"));
+  cJSON *spec = cJSON_CreateObject();
+  (void)cJSON_AddStringToObject(spec, "operation", operation);
+  for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+    if (cJSON_HasObjectItem(session->spec, members[i]))
+      (void)cJSON_AddItemToObject(spec, members[i],
+                                  cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(session->spec, members[i]), 1));
   if (strcmp(operation, "discard") == 0)
     (void)cJSON_AddStringToObject(spec, "token", bo_buffer_text(&session->out->token));
   struct ctl_runner_result answer = {.result = NULL};
