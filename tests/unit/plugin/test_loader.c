@@ -101,10 +101,8 @@ START_TEST(text_file_is_no_plugin) {
   rig_folder_open(&folder);
   char path[PATH_MAX];
   (void)snprintf(path, sizeof(path), "%s/compress-text.so", folder.path);
-  static const char *const contents[] = {"", "E",
-                                         "#!/bin/sh\necho this is no shared object, though it is long enough\n",
-                                         "\x7f"
-                                         "ELF"};
+  static const char *const contents[] = {
+      "", "E", "#!/bin/sh\necho this is no shared object, though it is long enough\n", "\177ELF"};
   for (size_t i = 0; i < LENGTH(contents); i++) {
     ck_assert_int_eq(bo_write_file_atomically(path, contents[i], strlen(contents[i]), 0644, NULL), BO_OK);
     struct bo_error error = BO_ERROR_INIT;
