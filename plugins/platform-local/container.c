@@ -10,53 +10,12 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "user.h"
+
 static void cleanup_json(cJSON **json) {
   cJSON_Delete(*json);
 }
 #define CLEANUP_JSON BO_CLEANUP(cleanup_json)
-
-/* ---- environments: NAME=value with NULs in a buffer ---------------------------------------------------------- */
-
-static char *environment_find(const struct bo_buffer *environment, const char *name, size_t length) {
-  for (size_t at = 0; at < environment->size; at += strlen(environment->bytes + at) + 1) {
-    char *item = environment->bytes + at;
-    if (strncmp(item, name, length) == 0 && item[length] == '=') return item;
-  }
-  return NULL;
-}
-
-static bool environment_set(struct bo_buffer *environment, uint32_t *count, const char *name, const char *value) {
-  char *old = environment_find(environment, name, strlen(name));
-  if (old != NULL) {
-    size_t size = strlen(old) + 1;
-    size_t behind = environment->size - (size_t)(old - environment->bytes) - size;
-    memmove(old, old + size, behind);
-    environment->size -= size;
-    (*count)--;
-  }
-  (*count)++;
-  return bo_buffer_printf(environment, "%s=%s", name, value) && bo_buffer_append(environment, "", 1);
-}
-
-/* Appends `value` with $(NAME) replaced where an earlier variable has that name, and $$ by $: Kubernetes API,
- * EnvVar.value. */
-static void expand(const struct bo_buffer *environment, const char *value, struct bo_buffer *out) {
-  while (*value != '\0') {
-    size_t plain = strcspn(value, "$");
-    (void)bo_buffer_append(out, value, plain);
-    value += plain;
-    const char *end = value[0] == '$' && value[1] == '(' ? strchr(value, ')') : NULL;
-    size_t length = end != NULL ? (size_t)(end - value) - 2 : 0;
-    const char *found = end != NULL ? environment_find(environment, value + 2, length) : NULL;
-    if (found != NULL) {
-      (void)bo_buffer_append_text(out, found + length + 1);
-      value = end + 1;
-    } else if (*value != '\0') {
-      (void)bo_buffer_append(out, "$", 1);
-      value += value[1] == '$' ? 2 : 1;
-    }
-  }
-}
 
 /* ---- the template -------------------------------------------------------------------------------------------- */
 
@@ -78,27 +37,6 @@ static void note_ignored(const cJSON *object, const char *const *known, struct b
   }
 }
 
-static int read_variable(const cJSON *item, struct container *container, struct bo_error *error) {
-  const char *where = container->name;
-  const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "name"));
-  if (name == NULL || name[0] == '\0' || strchr(name, '=') != NULL)
-    return bo_error_set(error, BO_CLASS_CONFIG, 0, "container \"%s\": each env item needs a name without \"=\"", where);
-  if (cJSON_GetObjectItemCaseSensitive(item, "valueFrom") != NULL)
-    return bo_error_set(error, BO_CLASS_UNSUPPORTED, 0,
-                        "container \"%s\": env \"%s\" takes its value from elsewhere (valueFrom), which the platform "
-                        "local cannot do; write the value itself, or let the command read it from a file",
-                        where, name);
-  const cJSON *value = cJSON_GetObjectItemCaseSensitive(item, "value");
-  if (value != NULL && !cJSON_IsString(value))
-    return bo_error_set(error, BO_CLASS_CONFIG, 0,
-                        "container \"%s\": the value of env \"%s\" is not a string; quote it", where, name);
-  BO_CLEANUP_BUFFER struct bo_buffer expanded = BO_BUFFER_INIT;
-  expand(&container->environment, value != NULL ? value->valuestring : "", &expanded);
-  bool ok = !expanded.failed &&
-            environment_set(&container->environment, &container->environment_count, name, bo_buffer_text(&expanded));
-  return ok ? BO_OK : bo_error_no_memory(error);
-}
-
 static int copy_text(const cJSON *object, const char *key, char **copy, struct bo_error *error) {
   const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
   if (text == NULL || text[0] == '\0') return BO_OK;
@@ -106,9 +44,36 @@ static int copy_text(const cJSON *object, const char *key, char **copy, struct b
   return *copy != NULL ? BO_OK : bo_error_no_memory(error);
 }
 
-static int read_container(const cJSON *object, struct container *container, struct bo_buffer *ignored,
+/* What is handed from container to container. */
+struct reading {
+  const struct environment_source *source;
+  struct user_wish user; /* the pod's */
+  struct bo_buffer *ignored;
+};
+
+static int read_user(const cJSON *object, const char *where, struct user_wish *user, struct bo_buffer *ignored,
+                     struct bo_error *error) {
+  static const char *const known[] = {"runAsUser", "runAsGroup", "runAsNonRoot", NULL};
+  const cJSON *context = cJSON_GetObjectItemCaseSensitive(object, "securityContext");
+  if (context == NULL || cJSON_IsNull(context)) return BO_OK;
+  if (!cJSON_IsObject(context))
+    return bo_error_set(error, BO_CLASS_CONFIG, 0, "%s: securityContext must be a map", where);
+  note_ignored(context, known, ignored);
+  return user_read(context, where, user, error);
+}
+
+static int read_container_user(const cJSON *object, const struct reading *reading, struct container *container,
+                               struct bo_error *error) {
+  char where[128];
+  struct user_wish user = reading->user;
+  (void)snprintf(where, sizeof(where), "container \"%.100s\"", container->name);
+  int result = read_user(object, where, &user, reading->ignored, error);
+  return result == BO_OK ? user_resolve(&user, where, &container->user, error) : result;
+}
+
+static int read_container(const cJSON *object, const struct reading *reading, struct container *container,
                           struct bo_error *error) {
-  static const char *const known[] = {"name", "env", "workingDir", NULL};
+  static const char *const known[] = {"name", "env", "workingDir", "securityContext", NULL};
   if (copy_text(object, "name", &container->name, error) != BO_OK) return BO_ERROR;
   if (container->name == NULL)
     return bo_error_set(error, BO_CLASS_CONFIG, 0, "each container of the template needs a name");
@@ -121,31 +86,32 @@ static int read_container(const cJSON *object, struct container *container, stru
                         "container \"%s\": envFrom is nothing that the platform local can do; list the variables "
                         "under env",
                         container->name);
-  const cJSON *item;
-  cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, "env")) {
-    if (read_variable(item, container, error) != BO_OK) return BO_ERROR;
-  }
-  note_ignored(object, known, ignored);
-  return BO_OK;
+  int result = environment_read(cJSON_GetObjectItemCaseSensitive(object, "env"), container->name, reading->source,
+                                &container->environment, error);
+  if (result == BO_OK) result = read_container_user(object, reading, container, error);
+  note_ignored(object, known, reading->ignored);
+  return result;
 }
 
-static int read_containers(const cJSON *list, struct containers *containers, struct bo_buffer *ignored,
+static int read_containers(const cJSON *list, const struct reading *reading, struct containers *containers,
                            struct bo_error *error) {
   size_t count = list != NULL ? (size_t)cJSON_GetArraySize(list) : 0;
   containers->count = count > 0 ? count : 1;
   containers->items = calloc(containers->count, sizeof(*containers->items));
   if (containers->items == NULL) return bo_error_no_memory(error);
+  if (count == 0) return user_resolve(&reading->user, "the template's pod", &containers->items[0].user, error);
   const cJSON *object;
   struct container *next = containers->items;
   cJSON_ArrayForEach(object, list) {
-    if (read_container(object, next++, ignored, error) != BO_OK) return BO_ERROR;
+    if (read_container(object, reading, next++, error) != BO_OK) return BO_ERROR;
   }
   return BO_OK;
 }
 
-int containers_read(const char *template_json, struct containers *containers, struct bo_buffer *ignored,
-                    struct bo_error *error) {
-  static const char *const known[] = {"containers", NULL};
+int containers_read(const char *template_json, const struct environment_source *source, struct containers *containers,
+                    struct bo_buffer *ignored, struct bo_error *error) {
+  static const char *const known[] = {"containers", "securityContext", NULL};
+  struct reading reading = {source, USER_WISH_INIT, ignored};
   *containers = (struct containers){NULL, 0};
   CLEANUP_JSON cJSON *template = cJSON_Parse(template_json);
   if (!cJSON_IsObject(template))
@@ -154,7 +120,8 @@ int containers_read(const char *template_json, struct containers *containers, st
   const cJSON *list = cJSON_GetObjectItemCaseSensitive(spec, "containers");
   if ((spec != NULL && !cJSON_IsObject(spec)) || (list != NULL && !cJSON_IsArray(list)))
     return bo_error_set(error, BO_CLASS_CONFIG, 0, "the template's spec is not a PodSpec: containers must be a list");
-  if (read_containers(list, containers, ignored, error) != BO_OK) {
+  if (read_user(spec, "the template's pod", &reading.user, ignored, error) != BO_OK ||
+      read_containers(list, &reading, containers, error) != BO_OK) {
     containers_free(containers);
     return BO_ERROR;
   }
@@ -166,7 +133,7 @@ void containers_free(struct containers *containers) {
   for (size_t i = 0; containers->items != NULL && i < containers->count; i++) {
     free(containers->items[i].name);
     free(containers->items[i].folder);
-    bo_buffer_cleanse(&containers->items[i].environment);
+    environment_free(&containers->items[i].environment);
   }
   free(containers->items);
   *containers = (struct containers){NULL, 0};
@@ -193,28 +160,31 @@ static const char *own_or(const char *name, const char *otherwise) {
   return own != NULL && own[0] != '\0' ? own : otherwise;
 }
 
-int container_environment(const struct container *container, const char *folder, struct bo_buffer *environment,
-                          uint32_t *count, struct bo_error *error) {
+int container_environment(const struct container *container, const char *folder, struct environment *environment,
+                          struct bo_error *error) {
   struct passwd entry = {0}, *user = NULL;
   char names[4096];
-  (void)getpwuid_r(geteuid(), &entry, names, sizeof(names), &user);
-  const char *user_name = own_or("USER", user != NULL ? entry.pw_name : "nobody");
+  bool other = container->user.change != 0 && container->user.uid != geteuid();
+  (void)getpwuid_r(other ? container->user.uid : geteuid(), &entry, names, sizeof(names), &user);
+  const char *home = user != NULL ? entry.pw_dir : "/";
+  const char *user_name = user != NULL ? entry.pw_name : "nobody";
+  if (!other) user_name = own_or("USER", user_name);
   const struct bo_pair own[] = {
       {"TMPDIR", folder},
       {"PATH", own_or("PATH", DEFAULT_PATH)},
-      {"HOME", own_or("HOME", user != NULL ? entry.pw_dir : "/")},
+      {"HOME", other ? home : own_or("HOME", home)},
       {"USER", user_name},
-      {"LOGNAME", own_or("LOGNAME", user_name)},
-      {"SHELL", own_or("SHELL", "/bin/sh")},
+      {"LOGNAME", other ? user_name : own_or("LOGNAME", user_name)},
+      {"SHELL", other ? "/bin/sh" : own_or("SHELL", "/bin/sh")},
       {"LANG", own_or("LANG", "C.UTF-8")},
   };
-  *count = 0;
   bool ok = true;
   for (size_t i = 0; ok && i < sizeof(own) / sizeof(own[0]); i++) {
-    if (environment_find(&container->environment, own[i].name, strlen(own[i].name)) == NULL)
-      ok = environment_set(environment, count, own[i].name, own[i].value);
+    if (environment_get(&container->environment, own[i].name) == NULL)
+      ok = environment_set(environment, own[i].name, own[i].value);
   }
-  *count += container->environment_count;
-  ok = ok && bo_buffer_append(environment, container->environment.bytes, container->environment.size);
+  environment->count += container->environment.count;
+  ok = ok &&
+       bo_buffer_append(&environment->bytes, container->environment.bytes.bytes, container->environment.bytes.size);
   return ok ? BO_OK : bo_error_no_memory(error);
 }

@@ -57,11 +57,10 @@ static bool make_descriptors(struct exec *exec, struct ends *ends) {
 static int make_request(const struct exec *exec, const struct bo_exec_spec *spec, int *fd, struct bo_error *error) {
   const struct container *container;
   if (containers_find(&exec->workload->containers, spec->container, &container, error) != BO_OK) return BO_ERROR;
-  BO_CLEANUP_BUFFER struct bo_buffer environment = BO_BUFFER_INIT;
+  CLEANUP_ENVIRONMENT struct environment environment = ENVIRONMENT_INIT;
   BO_CLEANUP(bo_buffer_cleanse) struct bo_buffer request = BO_BUFFER_INIT;
-  struct bo_local_request header = {0, 0};
-  if (container_environment(container, exec->workload->folder, &environment, &header.envc, error) != BO_OK)
-    return BO_ERROR;
+  if (container_environment(container, exec->workload->folder, &environment, error) != BO_OK) return BO_ERROR;
+  struct bo_local_request header = {.envc = environment.count, .user = container->user};
   while (spec->argv[header.argc] != NULL)
     header.argc++;
   const char *folder = container->folder != NULL ? container->folder : "";
@@ -69,7 +68,7 @@ static int make_request(const struct exec *exec, const struct bo_exec_spec *spec
       bo_buffer_append(&request, &header, sizeof(header)) && bo_buffer_append(&request, folder, strlen(folder) + 1);
   for (uint32_t i = 0; ok && i < header.argc; i++)
     ok = bo_buffer_append(&request, spec->argv[i], strlen(spec->argv[i]) + 1);
-  ok = ok && bo_buffer_append(&request, environment.bytes, environment.size);
+  ok = ok && bo_buffer_append(&request, environment.bytes.bytes, environment.bytes.size);
   if (!ok) return bo_error_no_memory(error);
   *fd = memfd_create("backup-operator-exec", MFD_CLOEXEC);
   if (*fd < 0) return bo_error_errno(error, errno, "cannot make a memfd for the command");
@@ -94,8 +93,15 @@ static int explain(const struct bo_local_status *failure, const char *command, c
     case BO_LOCAL_STEP_ENDED:
       return bo_error_set(error, BO_CLASS_CANCELLED, 0, "cannot start \"%.200s\": the workload was stopped", command);
     case BO_LOCAL_STEP_FOLDER:
-      return bo_error_errno(error, failure->code, "cannot start \"%.200s\" in the container's workingDir \"%.200s\"",
-                            command, container->folder != NULL ? container->folder : "");
+      if (container->folder != NULL)
+        return bo_error_errno(error, failure->code, "cannot start \"%.200s\" in the container's workingDir \"%.200s\"",
+                              command, container->folder);
+      return bo_error_errno(error, failure->code,
+                            "cannot start \"%.200s\" in the workload's folder; can user %u reach workDir?", command,
+                            container->user.uid);
+    case BO_LOCAL_STEP_USER:
+      return bo_error_errno(error, failure->code, "cannot become user %u and group %u for \"%.200s\"",
+                            container->user.uid, container->user.gid, command);
     case BO_LOCAL_STEP_FORK:
       return bo_error_errno(error, failure->code, "cannot start a process for \"%.200s\"", command);
     default: break;

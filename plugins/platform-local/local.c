@@ -6,7 +6,7 @@
  * with posix_spawn and asks it for everything else. The descriptors of a command's streams it has itself, so data
  * flow without a middleman.
  *
- *   local.c      the platform          container.c  what is read of a pod template
+ *   local.c      the platform          container.c  what is read of a pod template; environment.c, user.c: parts of it
  *   workload.c   start, state, stop    message.c    talk between plugin and supervisor
  *   exec_open.c, exec.c  one command   processes.c, folder.c  ending and tidying up; also used by the supervisor
  */
@@ -71,9 +71,24 @@ static void platform_close(void *context) {
     workload_close(platform->workloads);
   if (platform->cancel_fd >= 0) (void)close(platform->cancel_fd);
   (void)pthread_mutex_destroy(&platform->lock);
+  bo_arena_free(&platform->secret_memory);
   free(platform->work_folder);
   free(platform->supervisor_path);
   free(platform);
+}
+
+static int copy_secrets(struct platform *platform, const struct bo_config *config, struct bo_error *error) {
+  struct bo_arena *memory = &platform->secret_memory;
+  if (config == NULL || config->secret_count == 0) return BO_OK;
+  platform->secrets = bo_arena_alloc(memory, config->secret_count * sizeof(*platform->secrets));
+  for (uint32_t i = 0; platform->secrets != NULL && i < config->secret_count; i++) {
+    const struct bo_secret *given = &config->secrets[i];
+    platform->secrets[platform->secret_count++] =
+        (struct bo_secret){.name = bo_arena_copy(memory, given->name, strlen(given->name)),
+                           .bytes = (unsigned char *)bo_arena_copy(memory, given->bytes, given->size),
+                           .size = given->size};
+  }
+  return memory->failed ? bo_error_no_memory(error) : BO_OK;
 }
 
 static int set_up(struct platform *platform, const struct bo_config *config, struct bo_error *error) {
@@ -103,7 +118,7 @@ static int platform_open(const struct bo_host *host, const struct bo_config *con
   platform->host = host;
   platform->cancel_fd = -1;
   (void)pthread_mutex_init(&platform->lock, NULL);
-  if (set_up(platform, config, error) != BO_OK) {
+  if (copy_secrets(platform, config, error) != BO_OK || set_up(platform, config, error) != BO_OK) {
     platform_close(platform);
     return BO_ERROR;
   }

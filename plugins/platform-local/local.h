@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "container.h"
+#include "core/base/arena.h"
 
 /* Limits for things that take milliseconds unless the machine is in trouble. */
 #define START_TIMEOUT_MS 30000
@@ -20,10 +21,13 @@ struct exec;
 
 struct platform {
   const struct bo_host *host;
-  char *work_folder;     /* where working folders are made */
-  char *supervisor_path; /* the program beside the .so */
-  int cancel_fd;         /* an eventfd, readable for ever once cancelled */
-  pthread_mutex_t lock;  /* guards the list */
+  char *work_folder;         /* where working folders are made */
+  char *supervisor_path;     /* the program beside the .so */
+  int cancel_fd;             /* an eventfd, readable for ever once cancelled */
+  struct bo_secret *secrets; /* what templates may refer to: "<secret>/<key>" */
+  size_t secret_count;
+  struct bo_arena secret_memory;
+  pthread_mutex_t lock; /* guards the list */
   struct workload *workloads;
 };
 

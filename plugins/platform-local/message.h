@@ -51,11 +51,23 @@ enum bo_local_descriptor {
   BO_LOCAL_FD_MAX = 6
 };
 
+#define BO_LOCAL_GROUPS_MAX 64
+
+/* Who a command runs as. */
+struct bo_local_user {
+  uint32_t change; /* 0: as the supervisor does; else root becomes this: */
+  uint32_t uid;
+  uint32_t gid;
+  uint32_t group_count;
+  uint32_t groups[BO_LOCAL_GROUPS_MAX];
+};
+
 /* Begins a request. Strings follow, each with its NUL: the working folder, `argc` arguments, `envc` NAME=value. It
  * travels in a memfd because the environment may hold passwords and an argument list may be megabytes long. */
 struct bo_local_request {
   uint32_t argc;
   uint32_t envc;
+  struct bo_local_user user;
 };
 
 /* What the status pipe says. ACCEPTED always comes first; then the end, once the command runs, or another step and the
@@ -65,7 +77,8 @@ enum bo_local_step {
   BO_LOCAL_STEP_ENDED = 2, /* the workload was stopped */
   BO_LOCAL_STEP_FORK = 3,
   BO_LOCAL_STEP_FOLDER = 4,
-  BO_LOCAL_STEP_EXEC = 5
+  BO_LOCAL_STEP_EXEC = 5,
+  BO_LOCAL_STEP_USER = 6 /* becoming the wanted user */
 };
 
 struct bo_local_status {

@@ -107,7 +107,9 @@ int workload_start(void *context, const struct bo_workload_spec *spec, void **in
   (void)pthread_mutex_unlock(&platform->lock);
 
   BO_CLEANUP_BUFFER struct bo_buffer ignored = BO_BUFFER_INIT;
-  int result = containers_read(spec->template_json, &workload->containers, &ignored, error);
+  const struct environment_source source = {spec->namespace_name, spec->name, spec->uid, platform->secrets,
+                                            platform->secret_count};
+  int result = containers_read(spec->template_json, &source, &workload->containers, &ignored, error);
   if (result == BO_OK) result = start_supervisor(workload, deadline_ms, error);
   if (result != BO_OK) {
     workload_close(workload);

@@ -6,6 +6,7 @@
 #include "command.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@
 /* A request, unpacked: every pointer leads into `bytes`. */
 struct request {
   char *bytes;
+  size_t size;
+  struct bo_local_user user;
   char **pointers; /* argv, NULL, environment, NULL */
   const char *folder;
   char **argv;
@@ -27,34 +30,37 @@ struct request {
 };
 
 static void request_free(struct request *request) {
+  if (request->bytes != NULL) explicit_bzero(request->bytes, request->size); /* passwords, in the environment */
   free(request->bytes);
   free(request->pointers);
 }
 
-static int read_bytes(int fd, struct request *request, size_t *size) {
+static int read_bytes(int fd, struct request *request) {
   struct stat status;
   if (fstat(fd, &status) != 0) return errno;
-  *size = (size_t)status.st_size;
-  request->bytes = malloc(*size + 1);
+  request->size = (size_t)status.st_size;
+  request->bytes = malloc(request->size + 1);
   if (request->bytes == NULL) return ENOMEM;
-  for (size_t done = 0; done < *size;) {
-    ssize_t got = pread(fd, request->bytes + done, *size - done, (off_t)done);
+  for (size_t done = 0; done < request->size;) {
+    ssize_t got = pread(fd, request->bytes + done, request->size - done, (off_t)done);
     if (got <= 0) return got < 0 ? errno : EPROTO;
     done += (size_t)got;
   }
-  request->bytes[*size] = '\0';
+  request->bytes[request->size] = '\0';
   return 0;
 }
 
 static int request_read(int fd, struct request *request) {
-  size_t size = 0;
-  int code = read_bytes(fd, request, &size);
+  int code = read_bytes(fd, request);
+  size_t size = request->size;
   if (code != 0) return code;
   struct bo_local_request header;
   if (size < sizeof(header)) return EPROTO;
   memcpy(&header, request->bytes, sizeof(header));
   /* Each string has at least its NUL, so the counts are bounded by the size before anything is multiplied. */
   if (header.argc == 0 || header.argc > size || header.envc > size) return EPROTO;
+  if (header.user.group_count > BO_LOCAL_GROUPS_MAX) return EPROTO;
+  request->user = header.user;
   request->pointers = calloc((size_t)header.argc + header.envc + 2, sizeof(char *));
   if (request->pointers == NULL) return ENOMEM;
   request->argv = request->pointers;
@@ -78,11 +84,33 @@ void command_report(int status, int32_t step, int code) {
   (void)ignored; /* the plugin no longer listens */
 }
 
+/* The working folder and the pipes go to the new user along with the process: a pipe that it does not own cannot be
+ * opened once more as /dev/stdout. For good: real, effective and saved. */
+static int become(const struct bo_local_user *user, const int *descriptors, const char *folder) {
+  if (user->change == 0) return 0;
+  gid_t groups[BO_LOCAL_GROUPS_MAX];
+  for (uint32_t i = 0; i < user->group_count; i++)
+    groups[i] = user->groups[i];
+  if (chown(folder, user->uid, user->gid) != 0) return errno;
+  if (fchown(descriptors[BO_LOCAL_FD_DATA], user->uid, user->gid) != 0) return errno;
+  if (fchown(descriptors[BO_LOCAL_FD_STDERR], user->uid, user->gid) != 0) return errno;
+  if (setgroups(user->group_count, groups) != 0 || setresgid(user->gid, user->gid, user->gid) != 0 ||
+      setresuid(user->uid, user->uid, user->uid) != 0)
+    return errno;
+  return 0;
+}
+
 static _Noreturn void run(const int *descriptors, bool restore, const struct request *request, const char *folder,
                           pid_t supervisor) {
   int status = descriptors[BO_LOCAL_FD_STATUS];
   (void)setpgid(0, 0);
-  /* Should the supervisor be killed, so is the command: nobody would be left to end it. */
+  int code = become(&request->user, descriptors, folder);
+  if (code != 0) {
+    command_report(status, BO_LOCAL_STEP_USER, code);
+    _exit(EXIT_FAILURE);
+  }
+  /* Should the supervisor be killed, so is the command: nobody would be left to end it. A change of user takes that
+   * wish back, so it comes after. */
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != supervisor) _exit(EXIT_FAILURE);
   sigset_t none;
