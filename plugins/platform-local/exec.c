@@ -24,6 +24,8 @@
 
 /* How long after the command's exit its stdout may stay open, held by processes that it left behind. */
 #define LINGER_MS 5000
+/* How long a write into a pipe that nobody reads waits for the command's exit, which explains it. */
+#define EXIT_WAIT_MS 1000
 #define STDERR_CHUNK (16 << 10)
 #define THREAD_STACK (512 << 10)
 
@@ -192,25 +194,35 @@ static ssize_t write_without_signal(int fd, const void *bytes, size_t size) {
   return written;
 }
 
+/* Nobody reads any more. Most often the command has just ended: its exit and its last words, which come in a moment,
+ * say more than a broken pipe does. */
+static int error_unread(struct exec *exec, struct bo_error *error) {
+  char text[64];
+  sleep_until_ready(exec, -1, 0, false, EXIT_WAIT_MS);
+  struct progress progress = progress_of(exec);
+  if (progress.lost) return error_lost(error);
+  if (progress.exited)
+    return bo_error_set(error, BO_CLASS_COMMAND, EPIPE, "the command ended (%s) before it had been given all data",
+                        describe_exit(&progress, text));
+  return bo_error_set(error, BO_CLASS_COMMAND, EPIPE,
+                      "the command closed its standard input before it had been given all data");
+}
+
 int exec_write(void *instance, const void *bytes, size_t size, struct bo_error *error) {
   struct exec *exec = instance;
-  char text[64];
   if (exec->direction != BO_EXEC_RESTORE || exec->data < 0)
     return bo_error_set(error, BO_CLASS_INTERNAL, 0, "exec_write belongs to a restore whose stdin is open");
   for (const char *at = bytes; size > 0;) {
     if (atomic_load(&exec->cancelled)) return error_cancelled(error);
     struct progress progress = progress_of(exec);
     if (progress.lost) return error_lost(error);
-    if (progress.exited)
-      return bo_error_set(error, BO_CLASS_COMMAND, EPIPE, "the command ended (%s) before it had been given all data",
-                          describe_exit(&progress, text));
+    if (progress.exited) return error_unread(exec, error);
     ssize_t written = write_without_signal(exec->data, at, size);
     if (written > 0) {
       at += written;
       size -= (size_t)written;
     } else if (errno == EPIPE) {
-      return bo_error_set(error, BO_CLASS_COMMAND, EPIPE,
-                          "the command closed its standard input, or ended, before it had been given all data");
+      return error_unread(exec, error);
     } else if (errno == EAGAIN) {
       sleep_until_ready(exec, exec->data, POLLOUT, false, -1);
     } else if (errno != EINTR) {
