@@ -30,7 +30,7 @@ backup_fails "a command that leaves a daemon behind that holds stdout" 1 'FAILED
   -- sh -c 'echo data; setsid sleep 600 & exit 0'
 
 backup_fails "a command that writes 64 MB to stderr and fails" 1 'FAILED k: command: .*exited with status 3' \
-  -- sh -c 'echo data; yes error | head -c 67108864 >&2; echo the end >&2; exit 3'
+  -- sh -c 'echo data; yes error | head -c 67108864 >&2; echo >&2; echo the end >&2; exit 3'
 grep -q '| the end' "$work/err" && [ "$(wc -c <"$work/err")" -lt 12000 ] ||
   problem "stderr is not shown as its last 4 KiB"
 conclude "of 64 MB of stderr the last 4 KiB are shown"
