@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <linux/close_range.h>
 #include <malloc.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -188,6 +189,7 @@ static int run(const struct options *options) {
   if (read_spec(spec_fd, &text, &spec_size, &error) != BO_OK ||
       bo_run_spec_parse(text.bytes, spec_size, &spec, &error) != BO_OK)
     return refuse(options, &owner, &error);
+  OPENSSL_cleanse(text.bytes, spec_size); /* the secrets in it are the spec's now */
   size_t rest = text.size > spec_size ? spec_size + 1 : text.size;
   const struct bo_run_context context = {
       .spec = &spec,

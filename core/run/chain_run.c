@@ -194,6 +194,10 @@ static int build(struct bo_run *run, const struct bo_put_options *options, bool 
              add_transform(run, &run->compression, &run->spec->compression, BO_DECODE, "decompress", error) != BO_OK) {
     return BO_ERROR;
   }
+  if (!first_pass) { /* nothing is opened any more: the secrets go */
+    bo_config_free(&run->encryption.config);
+    bo_config_free(&run->compression.config);
+  }
   return add_sink(run, options, first_pass, error);
 }
 

@@ -17,7 +17,7 @@ struct bo_run_plugin {
 
 struct bo_run {
   const struct bo_run_context *context;
-  const struct bo_run_spec *spec;
+  struct bo_run_spec *spec;
   struct bo_run_result *result;
 
   struct bo_run_plugin compression;

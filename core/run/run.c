@@ -112,9 +112,10 @@ static int open_storage(struct bo_run *run, struct bo_error *error) {
 static int start_workload(struct bo_run *run, struct bo_error *error) {
   const struct bo_run_spec *spec = run->spec;
   if (spec->operation != BO_OP_BACKUP && spec->operation != BO_OP_RESTORE) return BO_OK;
-  if (bo_platform_open(&run->platform, run->platform_plugin.plugin, &run->platform_plugin.config.table,
-                       run->context->log, error) != BO_OK)
-    return bo_run_fail(run, "platform");
+  int opened = bo_platform_open(&run->platform, run->platform_plugin.plugin, &run->platform_plugin.config.table,
+                                run->context->log, error);
+  bo_config_free(&run->platform_plugin.config);
+  if (opened != BO_OK) return bo_run_fail(run, "platform");
   struct bo_workload_spec workload = {
       .header = BO_HEADER(struct bo_workload_spec),
       .namespace_name = spec->namespace_name,
@@ -162,7 +163,9 @@ static void bound_by_alarm(const struct bo_run *run) {
 }
 
 static int execute(struct bo_run *run, struct bo_error *error) {
-  if (load_plugins(run, error) != BO_OK) return BO_ERROR;
+  int loaded = load_plugins(run, error);
+  bo_run_spec_forget_secrets(run->spec);
+  if (loaded != BO_OK) return BO_ERROR;
   if (limit_memory(run, error) != BO_OK) return bo_run_fail(run, "runner");
   if (open_storage(run, error) != BO_OK) return BO_ERROR;
   switch (run->spec->operation) {

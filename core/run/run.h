@@ -14,7 +14,7 @@
 #include "core/run/spec.h"
 
 struct bo_run_context {
-  const struct bo_run_spec *spec;
+  struct bo_run_spec *spec; /* its secrets are overwritten as soon as the plugins have them */
   const struct bo_log *log;
   struct bo_owner *owner; /* initialised; started and stopped by the run */
   const char *owner_rest; /* bytes that were read behind the spec */

@@ -58,6 +58,35 @@ void bo_run_spec_free(struct bo_run_spec *spec) {
   *spec = (struct bo_run_spec){.operation = 0};
 }
 
+static void forget(struct bo_plugin_spec *plugin) {
+  for (size_t i = 0; i < plugin->secret_count; i++)
+    OPENSSL_cleanse((void *)(uintptr_t)plugin->secrets[i].bytes, plugin->secrets[i].size);
+  plugin->secret_count = 0;
+}
+
+/* The base64 that a secret came as lies in the document. */
+static void forget_texts(cJSON *item) {
+  for (; item != NULL; item = item->next) {
+    bool is_secret =
+        item->string != NULL && (strcmp(item->string, "value") == 0 || strcmp(item->string, "base64") == 0);
+    if (is_secret && cJSON_IsString(item)) OPENSSL_cleanse(item->valuestring, strlen(item->valuestring));
+    forget_texts(item->child);
+  }
+}
+
+void bo_run_spec_forget_secrets(struct bo_run_spec *spec) {
+  static const char *const members[] = {"storage", "compression", "encryption", "platform"};
+  for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+    const cJSON *plugin = cJSON_GetObjectItemCaseSensitive(spec->json, members[i]);
+    cJSON *secrets = cJSON_GetObjectItemCaseSensitive(plugin, "secrets");
+    if (secrets != NULL) forget_texts(secrets->child);
+  }
+  forget(&spec->storage);
+  forget(&spec->compression);
+  forget(&spec->encryption);
+  forget(&spec->platform);
+}
+
 /* ---- reading members ---- */
 
 /* An object that is being read: knows its own path for messages. */

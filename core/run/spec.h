@@ -92,6 +92,8 @@ void bo_spec_use_cleansing_json(void);
 
 /* Parses one document. The error names the member. */
 int bo_run_spec_parse(const char *json, size_t size, struct bo_run_spec *spec, struct bo_error *error);
+/* Overwrites every secret in it, when the plugins have their own copies. */
+void bo_run_spec_forget_secrets(struct bo_run_spec *spec);
 /* Frees it, overwriting the secrets. Idempotent. */
 void bo_run_spec_free(struct bo_run_spec *spec);
 
