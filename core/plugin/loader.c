@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "core/base/text.h"
 #include "core/plugin/config.h"
 
 /* The sizes of the tables as version 0.1 had them: a smaller one was built for something that never was. */
@@ -230,8 +231,13 @@ static bool key_is_valid(const char *key) {
   return letter && strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == strlen(key);
 }
 
+/* For people, and for JSON. */
+static bool is_text(const char *text) {
+  return text != NULL && text[0] != '\0' && bo_is_utf8(text, strlen(text));
+}
+
 static bool choices_are_valid(const char *choices) {
-  if (choices == NULL || choices[0] == '\0' || choices[0] == '|') return false;
+  if (!is_text(choices) || choices[0] == '|') return false;
   return strstr(choices, "||") == NULL && choices[strlen(choices) - 1] != '|';
 }
 
@@ -251,14 +257,16 @@ static int check_param(const char *path, const struct bo_plugin *descriptor, con
   if (param->minimum > param->maximum)
     return refuse(path, error, "params: %s: its minimum, %lld, is over its maximum, %lld", param->key,
                   (long long)param->minimum, (long long)param->maximum);
-  if (param->description == NULL || param->description[0] == '\0')
-    return refuse(path, error, "params: %s: has no description", param->key);
+  if (!is_text(param->description))
+    return refuse(path, error, "params: %s: has no description, or not in UTF-8", param->key);
   bool secret = (param->flags & BO_PARAM_SECRET) != 0;
   if (secret && param->default_value != NULL)
     return refuse(path, error, "params: %s: a secret cannot have a default", param->key);
   if ((param->flags & BO_PARAM_REPEATED) != 0 && !secret && param->type != BO_TYPE_STRING)
     return refuse(path, error, "params: %s: only secrets and strings can be repeated", param->key);
   if (param->default_value == NULL) return BO_OK;
+  if (!bo_is_utf8(param->default_value, strlen(param->default_value)))
+    return refuse(path, error, "params: the default of %s is not UTF-8", param->key);
   struct bo_plugin alone = *descriptor;
   alone.param_count = 1;
   struct bo_param required_off = *param;
@@ -386,7 +394,7 @@ static int check_descriptor(const char *path, int kind, const char *name, const 
                                   {"origin", descriptor->origin},
                                   {"description", descriptor->description}};
   for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-    if (texts[i][1] == NULL || texts[i][1][0] == '\0') return refuse(path, error, "%s: is missing", texts[i][0]);
+    if (!is_text(texts[i][1])) return refuse(path, error, "%s: is missing, or not UTF-8", texts[i][0]);
   return BO_OK;
 }
 

@@ -62,6 +62,7 @@ static void spoil_descriptor(void) {
   if (IS("name")) plugin.name = "another";
   if (IS("name-chars")) plugin.name = "Bad/Name";
   if (IS("version")) plugin.version = NULL;
+  if (IS("origin-utf8")) plugin.origin = "caf\xe9";
   if (IS("no-operations")) plugin.operations = NULL;
   if (IS("operations-small")) operations.header.size = sizeof(operations) - 8;
   if (IS("operations-major")) operations.header.abi_major = BO_ABI_MAJOR + 1;
@@ -79,6 +80,11 @@ static void spoil_params(void) {
   if (IS("param-flags")) params[0].flags = 0x80;
   if (IS("param-bounds")) params[0].minimum = 10;
   if (IS("param-description")) params[0].description = NULL;
+  if (IS("param-description-utf8")) params[0].description = "caf\xe9";
+  if (IS("param-default-utf8")) {
+    params[0].type = BO_TYPE_STRING;
+    params[0].default_value = "caf\xe9";
+  }
   if (IS("param-default")) params[0].default_value = "seven";
   if (IS("param-default-bounds")) params[0].default_value = "10";
   if (IS("param-choices")) params[1].choices = "a||b";

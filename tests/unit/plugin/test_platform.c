@@ -273,6 +273,30 @@ START_TEST(nothing_new_begins_on_a_broken_platform) {
 }
 END_TEST
 
+START_TEST(failure_or_no_instance_opens_nothing) {
+  struct bo_platform other;
+  struct bo_workload second;
+  struct bo_workload_state state;
+  struct bo_exec_spec spec = {.header = BO_HEADER(struct bo_exec_spec), .argv = argv, .direction = BO_EXEC_BACKUP};
+  script.result = BO_RETRY;
+  ck_assert_int_eq(bo_platform_open(&other, &scripted, &no_config, NULL, &error), BO_ERROR);
+  bo_platform_close(&other);
+  ck_assert_int_eq(bo_workload_start(&second, &platform, &workload_spec, &error), BO_RETRY);
+  bo_workload_close(&second);
+  script.state.phase = 99; /* of no interest after a failure */
+  ck_assert_int_eq(bo_workload_state_get(&workload, &state, &error), BO_RETRY);
+  ck_assert_int_eq(bo_exec_open(&exec, &workload, &spec, &error), BO_RETRY);
+  bo_exec_close(&exec);
+  ck_assert_int_eq(script.closes + script.workload_closes + script.exec_closes, 0);
+
+  script.result = BO_OK;
+  script.no_instance = true;
+  ck_assert_int_eq(bo_platform_open(&other, &scripted, &no_config, NULL, &error), BO_ERROR);
+  ck_assert_has(error.text, "gave no instance");
+  assert_broke(bo_exec_open(&exec, &workload, &spec, &error), "gave no exec");
+}
+END_TEST
+
 START_TEST(cancel_reaches_plugin_and_host) {
   bo_platform_cancel(&platform);
   ck_assert_int_eq(script.cancels, 1);
@@ -319,6 +343,7 @@ int main(void) {
   tcase_add_test(calls, restore_writes_and_ends_stdin);
   tcase_add_test(calls, state_is_checked);
   tcase_add_test(calls, nothing_new_begins_on_a_broken_platform);
+  tcase_add_test(calls, failure_or_no_instance_opens_nothing);
   tcase_add_test(calls, cancel_reaches_plugin_and_host);
   tcase_add_test(calls, exec_does_not_hide_another_call);
   suite_add_tcase(suite, calls);
