@@ -298,6 +298,36 @@ START_TEST(broken_storage_is_only_put_away) {
 }
 END_TEST
 
+START_TEST(nothing_else_of_a_broken_storage_is_called) {
+  struct bo_put second;
+  struct bo_get another;
+  unsigned char bytes[8];
+  size_t size = 0;
+  uint64_t count = 0;
+  bool more = false;
+  open_put();
+  ck_assert_int_eq(bo_get_open(&get, &storage, "key", 0, NULL, &object, &error), BO_OK);
+  atomic_store(&storage.broken, true);
+  operations.put_open = NULL; /* calling it would be the end */
+  operations.put_write = NULL;
+  operations.put_commit = NULL;
+  operations.get_open = NULL;
+  operations.get_read = NULL;
+  operations.list = NULL;
+  operations.remove = NULL;
+  operations.sweep = NULL;
+  ck_assert_int_eq(bo_put_open(&second, &storage, "key", &no_options, &token, &error), BO_ERROR);
+  ck_assert_int_eq(bo_put_write(&put, "x", 1, &error), BO_ERROR);
+  ck_assert_int_eq(bo_put_commit(&put, &object, &error), BO_ERROR);
+  ck_assert_int_eq(bo_get_open(&another, &storage, "key", 0, NULL, &object, &error), BO_ERROR);
+  ck_assert_int_eq(bo_get_read(&get, bytes, sizeof(bytes), &size, &error), BO_ERROR);
+  ck_assert_int_eq(bo_storage_list(&storage, "", NULL, 1, NULL, NULL, &more, &error), BO_ERROR);
+  ck_assert_int_eq(bo_storage_remove(&storage, "key", NULL, &error), BO_ERROR);
+  ck_assert_int_eq(bo_storage_sweep(&storage, "", 1, &count, &error), BO_ERROR);
+  ck_assert_has(error.text, "is not called again");
+}
+END_TEST
+
 /* ---- get ---- */
 
 static void open_get(uint64_t offset_bytes) {
@@ -362,6 +392,15 @@ START_TEST(get_past_the_end) {
 }
 END_TEST
 
+START_TEST(get_that_is_not_there) {
+  script.result = BO_ERROR;
+  ck_assert_int_eq(bo_get_open(&get, &storage, "key", 0, NULL, &object, &error), BO_ERROR);
+  ck_assert_str_eq(error.text, "as the script says");
+  bo_get_close(&get);
+  ck_assert_int_eq(script.get_closes, 0);
+}
+END_TEST
+
 START_TEST(get_without_instance) {
   script.no_instance = true;
   assert_broke(bo_get_open(&get, &storage, "key", 0, NULL, &object, &error), "no get");
@@ -377,8 +416,13 @@ START_TEST(stat_with_endless_metadata) {
 }
 END_TEST
 
+static char long_key[BO_KEY_MAX + 2];
+static unsigned listed_keys;
+
 static int stop_after(void *context, const char *key, const struct bo_object *listed) {
-  (void)key;
+  ck_assert_int_eq(strncmp(key, "a/", 2), 0);
+  ck_assert_uint_le(strlen(key), BO_KEY_MAX);
+  listed_keys++;
   ck_assert_uint_eq(listed->size_bytes, 100);
   return --*(int *)context == 0;
 }
@@ -409,22 +453,35 @@ static const struct {
   uint32_t limit;
   int stop;
   int more;
+  unsigned passed_on; /* the good ones before */
   const char *said;
 } bad_lists[] = {
-    {{"a/2", "a/1"}, NULL, 9, 9, 0, "ascending order"},
-    {{"a/1", "a/1"}, NULL, 9, 9, 0, "ascending order"},
-    {{"a/1"}, "a/1", 9, 9, 0, "ascending order"},
-    {{"b"}, NULL, 9, 9, 0, "outside of the prefix"},
-    {{"a/1", "a/2"}, NULL, 1, 9, 0, "more objects than it was asked for"},
-    {{"a/1", "a/2"}, NULL, 9, 1, 0, "told to stop"},
-    {{NULL}, NULL, 9, 9, 1, "gave none"},
+    {{"a/2", "a/1"}, NULL, 9, 9, 0, 1, "ascending order"},
+    {{"a/1", "a/1"}, NULL, 9, 9, 0, 1, "ascending order"},
+    {{"a/1"}, "a/1", 9, 9, 0, 0, "ascending order"},
+    {{"b"}, NULL, 9, 9, 0, 0, "outside of the prefix"},
+    {{"a/1", "a/2"}, NULL, 1, 9, 0, 1, "more objects than it was asked for"},
+    {{"a/1", "a/2"}, NULL, 9, 1, 0, 1, "told to stop"},
+    {{"a/1", long_key}, NULL, 9, 9, 0, 1, "too long"},
+    {{NULL}, NULL, 9, 9, 1, 0, "gave none"},
 };
 
 START_TEST(bad_list) {
   memcpy(script.keys, bad_lists[_i].keys, sizeof(bad_lists[_i].keys));
   script.more = bad_lists[_i].more;
   script.list_to_the_end = true;
+  memset(long_key, 'x', BO_KEY_MAX + 1);
+  memcpy(long_key, "a/", 2);
+  listed_keys = 0;
   assert_broke(list("a/", bad_lists[_i].after, bad_lists[_i].limit, bad_lists[_i].stop), bad_lists[_i].said);
+  ck_assert_uint_eq(listed_keys, bad_lists[_i].passed_on);
+}
+END_TEST
+
+START_TEST(list_of_endless_texts) {
+  script.keys[0] = "a/1";
+  memset(script.object.etag, 'e', sizeof(script.object.etag));
+  assert_broke(list("a/", NULL, 9, 9), "texts that do not end");
 }
 END_TEST
 
@@ -480,6 +537,7 @@ int main(void) {
   tcase_add_test(puts, put_without_instance);
   tcase_add_test(puts, put_open_may_be_repeated_and_write_not);
   tcase_add_test(puts, broken_storage_is_only_put_away);
+  tcase_add_test(puts, nothing_else_of_a_broken_storage_is_called);
   TCase *gets = tcase_create("get");
   tcase_add_checked_fixture(gets, setup, teardown);
   tcase_add_test(gets, get_to_its_end);
@@ -488,12 +546,14 @@ int main(void) {
   tcase_add_test(gets, get_read_past_the_buffer);
   tcase_add_test(gets, get_read_that_fails_gives_nothing);
   tcase_add_test(gets, get_past_the_end);
+  tcase_add_test(gets, get_that_is_not_there);
   tcase_add_test(gets, get_without_instance);
   TCase *questions = tcase_create("questions");
   tcase_add_checked_fixture(questions, setup, teardown);
   tcase_add_test(questions, stat_with_endless_metadata);
   tcase_add_test(questions, list_in_order);
   tcase_add_loop_test(questions, bad_list, 0, LENGTH(bad_lists));
+  tcase_add_test(questions, list_of_endless_texts);
   tcase_add_test(questions, questions_pass_answers_on);
   tcase_add_test(questions, cancel_reaches_plugin_and_host);
   tcase_add_test(questions, open_gives_an_instance_or_an_error);
