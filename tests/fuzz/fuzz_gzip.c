@@ -49,7 +49,7 @@ static int transform(const struct bo_host *host, int direction, int level, const
       must(in.position <= in.size && out.position <= out.size);
       must(result != BO_AGAIN || in.position != before || out.position != 0);
       must(result != BO_NEED_INPUT || (in.position == in.size && mode != BO_END));
-      must(result != BO_DONE || mode == BO_END);
+      must(result != BO_DONE || (in.position == in.size && mode == BO_END));
       must(result != BO_ERROR || error.text[0] != '\0');
       if (result != BO_ERROR) must(bo_buffer_append(result_bytes, room, out.position));
     } while (result == BO_AGAIN && result_bytes->size <= PLAIN_MAX);
@@ -75,6 +75,10 @@ static bool read_with_zlib(const uint8_t *data, size_t size, struct bo_buffer *p
   return result == Z_STREAM_END;
 }
 
+static bool begins_with(const struct bo_buffer *whole, const struct bo_buffer *part) {
+  return part->size <= whole->size && (part->size == 0 || memcmp(whole->bytes, part->bytes, part->size) == 0);
+}
+
 static void decode_both_ways(const struct bo_host *host, const uint8_t *data, size_t size, struct cut cut) {
   BO_CLEANUP_BUFFER struct bo_buffer one = BO_BUFFER_INIT, other = BO_BUFFER_INIT, theirs = BO_BUFFER_INIT;
   static const struct cut whole = {SIZE_MAX, ROOM_SIZE, 0};
@@ -82,10 +86,9 @@ static void decode_both_ways(const struct bo_host *host, const uint8_t *data, si
   if (result == BO_AGAIN) return;
   must(transform(host, BO_DECODE, 0, data, size, cut, &other) == result);
   must(read_with_zlib(data, size, &theirs) == (result == BO_DONE));
-  if (result != BO_DONE) return;
-  must(one.size == other.size && one.size == theirs.size);
-  must(one.size == 0 || memcmp(one.bytes, other.bytes, one.size) == 0);
-  must(one.size == 0 || memcmp(one.bytes, theirs.bytes, one.size) == 0);
+  /* What came out before an error is the beginning of what zlib gives, too. */
+  must(begins_with(&theirs, &one) && begins_with(&theirs, &other));
+  if (result == BO_DONE) must(one.size == theirs.size && other.size == theirs.size);
 }
 
 static void there_and_back(const struct bo_host *host, int level, const uint8_t *data, size_t size, struct cut cut) {

@@ -52,7 +52,7 @@ static inline int process(void *instance, struct bo_input *in, size_t room, int 
   switch (result) {
     case BO_AGAIN: ck_assert_msg(in->position > before || out.position > 0, "no progress"); break;
     case BO_NEED_INPUT: ck_assert(in->position == in->size && mode != BO_END); break;
-    case BO_DONE: ck_assert(mode == BO_END); break;
+    case BO_DONE: ck_assert(in->position == in->size && mode == BO_END); break;
     default: ck_assert_int_eq(result, BO_ERROR); ck_assert_str_ne(outcome->error.text, "");
   }
   if (result != BO_ERROR) ck_assert(bo_buffer_append(&outcome->bytes, out.bytes, out.position));
