@@ -155,7 +155,7 @@ quickstart: deps
 	scripts/quickstart
 
 bench: all
-	bench/run
+	BUILD=$(abspath $(O)) bench/run
 
 LINT_SOURCES = $(wildcard core/*/*.c programs/*.c programs/*/*.c plugins/*/*.c)
 lint:
