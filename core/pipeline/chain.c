@@ -29,6 +29,7 @@ static void *stage_thread(void *argument) {
   struct bo_chain *chain = stage->chain;
   struct bo_error error = BO_ERROR_INIT;
   int result = stage->run(stage, &error);
+  stage->succeeded = result == BO_OK;
   if (result != BO_OK)
     bo_chain_fail(chain, stage->name, &error);
   else if (stage->out != NULL)
@@ -113,6 +114,11 @@ bool bo_chain_wait(struct bo_chain *chain, uint64_t timeout_ms) {
   bool all_returned = chain->running == 0;
   (void)pthread_mutex_unlock(&chain->lock);
   return all_returned;
+}
+
+bool bo_chain_sink_succeeded(const struct bo_chain *chain) {
+  const struct bo_stage *sink = chain->stages[chain->stage_count - 1];
+  return atomic_load(&sink->returned) && sink->succeeded;
 }
 
 bool bo_chain_has_failed(struct bo_chain *chain, struct bo_error *error, const char **stage_name) {

@@ -40,6 +40,7 @@ struct bo_stage {
   struct bo_ring *out;
   pthread_t thread;
   bool started;
+  bool succeeded; /* `run` returned BO_OK; to be read once it has returned */
   atomic_bool returned;
 };
 
@@ -67,6 +68,10 @@ void bo_chain_fail(struct bo_chain *chain, const char *stage_name, const struct 
 
 /* Waits at most `timeout_ms` for all stages to return. True when they have. */
 bool bo_chain_wait(struct bo_chain *chain, uint64_t timeout_ms);
+
+/* True when the last stage has returned BO_OK: with that everything before it has succeeded, and a failure that came in
+ * from outside later changes nothing. All stages have returned. */
+bool bo_chain_sink_succeeded(const struct bo_chain *chain);
 
 /* True when it has failed; then *error and *stage_name (either may be NULL) say why. Any thread. */
 bool bo_chain_has_failed(struct bo_chain *chain, struct bo_error *error, const char **stage_name);

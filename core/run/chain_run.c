@@ -301,15 +301,16 @@ static int judge(struct bo_run *run, struct bo_error *error) {
   if (run->spec->operation == BO_OP_BACKUP) {
     result->token = run->storage_sink.token;
     result->object = run->storage_sink.object;
-    /* An object that was committed and seen is there, whatever came in behind it. */
-    if (!run->abandoned && run->storage_sink.proof != BO_PROOF_NONE) {
-      result->proof = run->storage_sink.proof == BO_PROOF_STAT ? BO_PROVEN_BY_STAT : BO_PROVEN_BY_COMMIT;
-      return BO_OK;
-    }
   }
-  if (failed) {
+  /* What the last stage has done stands, whatever came in behind it: the object is committed and seen, the command has
+   * exited with status 0. */
+  if (run->abandoned || !bo_chain_sink_succeeded(&run->chain)) {
     result->token_pending = token_is_pending(run, error);
-    return bo_run_fail(run, stage);
+    return failed ? bo_run_fail(run, stage) : bo_error_set(error, BO_CLASS_INTERNAL, 0, "the chain came to no end");
+  }
+  if (run->spec->operation == BO_OP_BACKUP) {
+    result->proof = run->storage_sink.proof == BO_PROOF_STAT ? BO_PROVEN_BY_STAT : BO_PROVEN_BY_COMMIT;
+    return BO_OK;
   }
   result->proof = proof_of_reading(run);
   return BO_OK;
