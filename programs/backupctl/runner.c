@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
 #define MAX_LINE_BYTES ((size_t)1024 * 1024)
 /* After Ctrl-C: how long a runner may take to put things away before it is ended by force. */
 #define CANCEL_MS 30000
+/* How long what a dead runner leaves may take to end: more than a supervisor needs to end its workload by force. */
+#define ORPHANS_MS 40000
 
 struct session {
   const struct ctl_options *options;
@@ -281,47 +284,66 @@ static bool succeeded(const cJSON *result) {
   return strcmp(ctl_text(result, "state"), "successful") == 0;
 }
 
+enum finding { FOUND_OURS, FOUND_NONE, FOUND_NO_ANSWER };
+
 /* The runner was allowed to commit: is our object there, as long as it was to be? */
-static bool object_is_ours(const struct session *session, cJSON **stat) {
-  *stat = ask_storage(session, "stat");
-  const cJSON *object = cJSON_GetObjectItemCaseSensitive(*stat, "object");
+static enum finding look_for_object(const struct session *session) {
+  cJSON *stat = ask_storage(session, "stat");
+  const cJSON *object = cJSON_GetObjectItemCaseSensitive(stat, "object");
   const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object, "metadata");
   const char *uid = ctl_text(cJSON_GetObjectItemCaseSensitive(session->spec, "run"), "uid");
-  return succeeded(*stat) && strcmp(ctl_text(metadata, "run-uid"), uid) == 0 &&
-         ctl_number(object, "sizeBytes") == ctl_number(session->out->commit, "storedBytes");
+  enum finding finding = FOUND_NO_ANSWER;
+  if (succeeded(stat))
+    finding = strcmp(ctl_text(metadata, "run-uid"), uid) == 0 &&
+                      ctl_number(object, "sizeBytes") == ctl_number(session->out->commit, "storedBytes")
+                  ? FOUND_OURS
+                  : FOUND_NONE;
+  else if (strcmp(ctl_text(stat, "class"), "not-found") == 0)
+    finding = FOUND_NONE;
+  cJSON_Delete(stat);
+  return finding;
+}
+
+/* Ends the put for good, and only then believes that nothing is there: a commit that was under way may have come to
+ * its end meanwhile. */
+static enum finding undo_put(const struct session *session) {
+  cJSON *discarded = ask_storage(session, "discard");
+  bool ended = succeeded(discarded);
+  cJSON_Delete(discarded);
+  enum finding finding = session->commit_granted ? look_for_object(session) : FOUND_NONE;
+  return finding == FOUND_NONE && !ended ? FOUND_NO_ANSWER : finding;
+}
+
+/* The object was found: the result is made a success, with the sums that the runner had asked to commit. */
+static void note_success(const struct session *session) {
+  cJSON *result = session->out->result;
+  static const char *const of_failure[] = {"class", "message", "stage", "pendingToken", "code", "providerCode"};
+  for (size_t i = 0; i < sizeof(of_failure) / sizeof(of_failure[0]); i++)
+    cJSON_DeleteItemFromObjectCaseSensitive(result, of_failure[i]);
+  (void)cJSON_ReplaceItemInObjectCaseSensitive(result, "state", cJSON_CreateString("successful"));
+  (void)cJSON_AddStringToObject(result, "proof", "stat");
+  const cJSON *sum = NULL;
+  cJSON_ArrayForEach(sum, session->out->commit) {
+    if (cJSON_GetObjectItemCaseSensitive(result, sum->string) == NULL)
+      (void)cJSON_AddItemToObject(result, sum->string, cJSON_Duplicate(sum, 1));
+  }
 }
 
 /* What a dead runner, or one that gave up on a put, may have left is looked for and undone. */
 static void settle(struct session *session) {
-  bool died = session->out->result == NULL;
-  const char *token = bo_buffer_text(&session->out->token);
-  if (!died) {
-    if (ctl_text(session->out->result, "pendingToken")[0] == '\0') return;
-  } else {
+  if (session->out->result == NULL)
     session->out->result = made_up_result(session, "internal", "");
+  else if (ctl_text(session->out->result, "pendingToken")[0] == '\0')
+    return;
+  if (session->out->token.size == 0) return;
+  enum finding finding = session->commit_granted ? look_for_object(session) : FOUND_NONE;
+  if (finding != FOUND_OURS) finding = undo_put(session);
+  if (finding == FOUND_OURS) {
+    note_success(session);
+  } else if (finding == FOUND_NO_ANSWER) {
+    cJSON_DeleteItemFromObjectCaseSensitive(session->out->result, "class");
+    (void)cJSON_AddStringToObject(session->out->result, "class", "undecided");
   }
-  if (token[0] == '\0') return;
-  cJSON *stat = NULL;
-  cJSON *discarded = NULL;
-  if (session->commit_granted && object_is_ours(session, &stat)) {
-    cJSON *result = session->out->result;
-    (void)cJSON_ReplaceItemInObjectCaseSensitive(result, "state", cJSON_CreateString("successful"));
-    cJSON_DeleteItemFromObjectCaseSensitive(result, "class");
-    cJSON_DeleteItemFromObjectCaseSensitive(result, "message");
-    cJSON_DeleteItemFromObjectCaseSensitive(result, "stage");
-    (void)cJSON_AddStringToObject(result, "proof", "stat");
-    const cJSON *sum = NULL;
-    cJSON_ArrayForEach(sum, session->out->commit) if (cJSON_GetObjectItemCaseSensitive(result, sum->string) == NULL)(
-        void) cJSON_AddItemToObject(result, sum->string, cJSON_Duplicate(sum, 1));
-  } else {
-    discarded = ask_storage(session, "discard");
-    if (!succeeded(discarded)) {
-      cJSON_DeleteItemFromObjectCaseSensitive(session->out->result, "class");
-      (void)cJSON_AddStringToObject(session->out->result, "class", "undecided");
-    }
-  }
-  cJSON_Delete(stat);
-  cJSON_Delete(discarded);
 }
 
 /* Says how it died, in the result that was made up for it. */
@@ -347,6 +369,18 @@ static void explain_death(struct session *session, int status) {
   (void)cJSON_AddStringToObject(result, "message", text);
 }
 
+/* A runner that died leaves its workload to that one's supervisor, which ends it and removes its folder. As their
+ * subreaper we see when that is done; then there is something to say. */
+static void wait_for_orphans(void) {
+  uint64_t until_ms = bo_monotonic_ms() + ORPHANS_MS;
+  for (;;) {
+    pid_t pid = waitpid(-1, NULL, WNOHANG);
+    if (pid > 0 || (pid < 0 && errno == EINTR)) continue;
+    if (pid < 0 || bo_monotonic_ms() > until_ms) return;
+    (void)poll(NULL, 0, 10);
+  }
+}
+
 int ctl_runner_run(const struct ctl_options *options, const cJSON *spec, int input_fd, int output_fd,
                    const struct ctl_runner_hooks *hooks, struct ctl_runner_result *result, struct bo_error *error) {
   *result = (struct ctl_runner_result){.result = NULL};
@@ -359,6 +393,7 @@ int ctl_runner_run(const struct ctl_options *options, const cJSON *spec, int inp
   (void)sigaddset(&signals, SIGTERM);
   (void)sigaddset(&signals, SIGHUP);
   (void)sigprocmask(SIG_BLOCK, &signals, &old);
+  (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   BO_CLEANUP_FD int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   session.signal_fd = signal_fd;
   if (start(&session, input_fd, output_fd, error) != BO_OK) {
@@ -375,6 +410,7 @@ int ctl_runner_run(const struct ctl_options *options, const cJSON *spec, int inp
   int status = 0;
   while (waitpid(session.pid, &status, 0) < 0 && errno == EINTR) {
   }
+  wait_for_orphans();
   if (sent == BO_OK) {
     settle(&session);
     explain_death(&session, status);
