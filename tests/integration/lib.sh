@@ -79,17 +79,21 @@ restore() { run restore "${storage[@]}" "${common[@]}" --key k --env BO_TEST_MAR
 
 # ---- what must hold
 
-# left_processes: the pids of all that this test has started and that is still there.
+# left_processes: the pids of all that this test has started and that still runs. A zombie does not: it is the business
+# of whoever adopted it.
 left_processes() {
-  { pgrep -f "$work/" && grep -lszF "BO_TEST_MARK=$work" /proc/[0-9]*/environ | cut -d / -f 3; } 2>/dev/null
-  grep -lszxF "BO_TEST_MARK=$work" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3
+  local process
+  for process in $({ grep -lszF "$work/" /proc/[0-9]*/cmdline; grep -lszxF "BO_TEST_MARK=$work" /proc/[0-9]*/environ; } 2>/dev/null |
+    cut -d / -f 3 | sort -u); do
+    grep -qsE '^State:.*[ZX] ' "/proc/$process/status" || echo "$process"
+  done
 }
 
 # check_gone [SECONDS]: no process is left; when it was killed from outside what it left is given a moment to go.
 check_gone() {
-  local until=$((SECONDS + ${1:-0})) pids
-  while pids=$(left_processes) && [ -n "$pids" ] && [ "$SECONDS" -lt "$until" ]; do sleep 0.05; done
-  [ -z "$pids" ] || problem "processes are left: $(ps -o pid=,stat=,args= -p "$(echo $pids | tr ' ' ,)" | tr '\n' ';')"
+  local until=$(($(now_ms) + ${1:-0} * 1000)) pids
+  while pids=$(left_processes) && [ -n "$pids" ] && [ "$(now_ms)" -lt "$until" ]; do sleep 0.05; done
+  [ -z "$pids" ] || problem "processes are left: $(ps -o pid=,ppid=,stat=,args= -p "$(echo $pids | tr ' ' ,)" | tr '\n' ';')"
 }
 
 # Every file below the storage and the folder for temporary files, and the records.
