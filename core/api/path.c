@@ -28,7 +28,12 @@ void bo_check_path(struct bo_decoder *decoder, const struct bo_node *spec, const
   const struct bo_node *path = bo_node_get(bo_node_get(spec, "storage"), "path");
   BO_CLEANUP_BUFFER struct bo_buffer key = BO_BUFFER_INIT;
   struct bo_error error = BO_ERROR_INIT;
+  int64_t now = bo_realtime_ms() / 1000;
   if (!decoder->is_manifest || decoder->failed || path == NULL) return;
-  if (bo_backup_run_key(run, bo_realtime_ms() / 1000, &key, &error) != BO_OK)
+  /* What a run gets only when it is created. */
+  struct bo_backup_run created = *run;
+  if (created.meta.uid == NULL) created.meta.uid = "00000000-0000-4000-8000-000000000000";
+  if (!created.meta.creation_time.is_set) created.meta.creation_time = (struct bo_optional){true, now};
+  if (bo_backup_run_key(&created, now, &key, &error) != BO_OK)
     bo_decoder_problem(decoder, path, BO_SEVERITY_ERROR, below, "%s", error.text);
 }
