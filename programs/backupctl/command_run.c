@@ -18,6 +18,7 @@ struct run {
   struct ctl_manifests manifests;
   struct ctl_run_state state;
   struct bo_error hook_error; /* why a token or sums could not be kept */
+  bool adopted;               /* a backup that was interrupted has succeeded all the same */
 };
 
 /* ---- status ---- */
@@ -224,6 +225,14 @@ static bool object_is_ours(struct run *run) {
   return ours;
 }
 
+static void note_size(struct run *run) {
+  struct bo_backup_run_status *status = &run->state.run.status;
+  char size[32];
+  bo_human_size((uint64_t)status->backup->bytes_stored.value, size);
+  status->size_in_bytes = status->backup->bytes_stored;
+  status->size = keep(run, size);
+}
+
 /* Settles what a process that is gone has left in progress. */
 static int settle(struct run *run, struct bo_error *error) {
   struct bo_backup_run_status *status = &run->state.run.status;
@@ -239,6 +248,8 @@ static int settle(struct run *run, struct bo_error *error) {
     if (object_is_ours(run)) {
       status->backup->reason = "Succeeded";
       state = "BackupSuccessful";
+      run->adopted = true;
+      note_size(run);
     } else if (status->attempt != NULL && status->attempt->token != NULL) {
       cJSON *result = ask(run, "discard", status->attempt->token);
       bool discarded = strcmp(ctl_text(result, "state"), "successful") == 0;
@@ -265,11 +276,7 @@ static void note_backup(struct run *run, const cJSON *result) {
   struct bo_backup_run_status *status = &run->state.run.status;
   end_outcome(run, status->backup, result);
   status->attempt = NULL;
-  if (!is_successful(status->backup)) return;
-  char size[32];
-  bo_human_size((uint64_t)status->backup->bytes_stored.value, size);
-  status->size_in_bytes = status->backup->bytes_stored;
-  status->size = keep(run, size);
+  if (is_successful(status->backup)) note_size(run);
 }
 
 /* Only what lies outside of the command is tried again: its exit status and its deadline are final. */
@@ -302,6 +309,27 @@ static void print_recovery(const struct bo_backup_run *run) {
                                               : "gunzip < OBJECT");
 }
 
+/* Whoever asks for a backup that was interrupted behind its commit has what was asked for. */
+static int report_adopted(struct run *run, int *exit_status, struct bo_error *error) {
+  const struct bo_backup_run *object = &run->state.run;
+  BO_CLEANUP_BUFFER struct bo_buffer key = BO_BUFFER_INIT;
+  int code = ctl_run_key(&run->manifests, object, &key, error);
+  if (code != BO_OK) return code;
+  struct ctl_runner_result result = {.result = cJSON_CreateObject()};
+  (void)cJSON_AddStringToObject(result.result, "type", "result");
+  (void)cJSON_AddStringToObject(result.result, "operation", "backup");
+  (void)cJSON_AddStringToObject(result.result, "state", "successful");
+  (void)cJSON_AddStringToObject(result.result, "key", bo_buffer_text(&key));
+  (void)cJSON_AddNumberToObject(result.result, "plainBytes", (double)object->status.backup->bytes_plain.value);
+  (void)cJSON_AddNumberToObject(result.result, "storedBytes", (double)object->status.backup->bytes_stored.value);
+  (void)cJSON_AddStringToObject(result.result, "sha256Plain", object->status.backup->sha256_plain);
+  (void)cJSON_AddStringToObject(result.result, "sha256Stored", object->status.backup->sha256_stored);
+  (void)cJSON_AddStringToObject(result.result, "proof", "stat");
+  *exit_status = ctl_report(run->options, &result);
+  ctl_runner_result_free(&result);
+  return BO_OK;
+}
+
 static int back_up(struct run *run, int *exit_status, struct bo_error *error) {
   struct bo_backup_run *object = &run->state.run;
   if (object->spec.backup == NULL)
@@ -309,6 +337,7 @@ static int back_up(struct run *run, int *exit_status, struct bo_error *error) {
                         object->meta.name);
   if (refuse_unknown_fields(&run->manifests, error) != BO_OK) return BO_ERROR;
   if (settle(run, error) != BO_OK) return BO_ERROR;
+  if (run->adopted) return report_adopted(run, exit_status, error);
   if (is_successful(object->status.backup))
     return bo_error_set(error, BO_CLASS_EXISTS, 0,
                         "the run %s was backed up already, to %s: a run is backed up once. Give it another name",
