@@ -590,7 +590,7 @@ for case in '{{ nofunction }}|1:' $'a\nb {{ nofunction }}|2:' '{{ if }}|1:' '{{ 
   check_status 2
   check_said "${case#*|}[0-9]+"
   [ ! -s "$work/out" ] || problem "something is on stdout"
-  conclude "render says line and column of what is wrong: ${case%|*}"
+  conclude "render says line and column of what is wrong: ${case##*$'\n'}"
 done
 for arguments in '' 'a b' 'a --now yesterday' 'a --data /nowhere'; do
   run render $arguments
