@@ -74,6 +74,8 @@ static void spoil_params(void) {
   if (IS("param-count")) plugin.param_count = 1000000;
   if (IS("param-table")) plugin.params = NULL;
   if (IS("param-key")) params[1].key = "";
+  if (IS("param-key-null")) params[1].key = NULL;
+  if (IS("param-key-long")) params[1].key = "a2345678901234567890123456789012345678901234567890123456789012345";
   if (IS("param-key-chars")) params[1].key = "with space";
   if (IS("param-twice")) params[1].key = "first";
   if (IS("param-type")) params[0].type = 99;
@@ -87,6 +89,7 @@ static void spoil_params(void) {
   }
   if (IS("param-default")) params[0].default_value = "seven";
   if (IS("param-default-bounds")) params[0].default_value = "10";
+  if (IS("param-choices-null")) params[1].choices = NULL;
   if (IS("param-choices")) params[1].choices = "a||b";
   if (IS("param-secret-default")) params[2].default_value = "hunter2";
   if (IS("param-repeated")) params[0].flags = BO_PARAM_REPEATED;

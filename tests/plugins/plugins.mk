@@ -4,10 +4,10 @@
 # Those that go wrong while they run are in faulty/.
 TEST_PLUGIN_DIR := $(O)/tests/plugins-so
 BAD_PLUGINS := none major minor small features kind other-kind name name-chars version origin-utf8 init-null \
-	init-silent no-symbol param-size param-count param-table param-key param-key-chars param-twice param-type \
-	param-flags param-bounds param-description param-description-utf8 param-default-utf8 param-default \
-	param-default-bounds param-choices param-secret-default param-repeated no-operations operations-small \
-	operations-major operation-missing
+	init-silent no-symbol param-size param-count param-table param-key param-key-chars param-key-null param-key-long \
+	param-choices-null param-twice param-type param-flags param-bounds param-description param-description-utf8 \
+	param-default-utf8 param-default param-default-bounds param-choices param-secret-default param-repeated \
+	no-operations operations-small operations-major operation-missing
 TEST_PLUGINS := $(patsubst tests/plugins/%.c,$(TEST_PLUGIN_DIR)/%.so,$(filter-out %/bad.c,$(wildcard tests/plugins/*.c))) \
 	$(TEST_PLUGIN_DIR)/compress-rle.so $(BAD_PLUGINS:%=$(TEST_PLUGIN_DIR)/compress-bad-%.so)
 

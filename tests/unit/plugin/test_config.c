@@ -201,6 +201,7 @@ static const struct {
     {{.parameters = {{"name", "a"}, {"mode", "fast|faster"}}}, {"mode", "slow|fast|faster"}},
     {{.parameters = {{"name", "a"}, {"partsize", "8192"}}}, {"no parameter partsize", "did you mean partSize"}},
     {{.parameters = {{"nmae", "a"}}}, {"no parameter nmae", "did you mean name"}},
+    {{.parameters = {{"pasword", "a"}}}, {"no parameter pasword: known are name"}},
     {{.parameters = {{"completelyDifferent", "a"}}}, {"no parameter completelyDifferent", "known are name, verify"}},
     {{.parameters = {{"name", "a"}, {"password", "hunter2"}}}, {"password", "is a secret", "under the name password"}},
     {{.parameters = {{"name", "a"}}, .secrets = {SECRET("password", "hun")}}, {"password", "between 4 and 64"}},

@@ -29,10 +29,13 @@ static const struct {
     {"param-table", {"params", "NULL"}},
     {"param-key", {"params[1].key", "[A-Za-z]"}},
     {"param-key-chars", {"params[1].key", "[A-Za-z]"}},
+    {"param-key-null", {"params[1].key", "[A-Za-z]"}},
+    {"param-key-long", {"params[1].key", "[A-Za-z]"}},
+    {"param-choices-null", {"second", "choices"}},
     {"param-twice", {"first", "twice"}},
     {"param-type", {"first", "type 99"}},
     {"param-flags", {"first", "0x80"}},
-    {"param-bounds", {"first", "10", "9"}},
+    {"param-bounds", {"first", "minimum, 10, is over", "9"}},
     {"param-description", {"first", "description"}},
     {"param-description-utf8", {"first", "UTF-8"}},
     {"param-default-utf8", {"default of first", "UTF-8"}},
@@ -321,6 +324,20 @@ static const char *text_of(const cJSON *json, const char *member) {
   return text;
 }
 
+START_TEST(describe_has_choices_defaults_and_capabilities) {
+  struct bo_loaded_plugin *plugin = rig_load("compress-bad-none.so", 0, NULL, NULL);
+  plugin->descriptor.kind = BO_KIND_PLATFORM; /* there is no small one to load */
+  plugin->descriptor.capabilities = BO_CAN_OBJECTS;
+  plugin->params[0].maximum = INT64_MAX;
+  BO_CLEANUP_BUFFER struct bo_buffer text = BO_BUFFER_INIT;
+  ck_assert_int_eq(bo_plugin_describe(plugin, &text, NULL), BO_OK);
+  ck_assert_has(bo_buffer_text(&text), "\"capabilities\":[\"objects\"]");
+  ck_assert_has(bo_buffer_text(&text), "\"default\":\"b\",\"choices\":\"a|b|c\"");
+  ck_assert_has(bo_buffer_text(&text), "\"minimum\":1,\"maximum\":9223372036854775807");
+  bo_plugin_unload(plugin);
+}
+END_TEST
+
 START_TEST(describe_is_json_without_configuration) {
   struct bo_loaded_plugin *plugin = rig_load("crypt-example.so", BO_KIND_CRYPT, "example", NULL);
   BO_CLEANUP_BUFFER struct bo_buffer text = BO_BUFFER_INIT;
@@ -367,6 +384,7 @@ int main(void) {
   tcase_add_test(searching, list_is_sorted_and_has_each_file_once);
   tcase_add_test(searching, kinds_have_names);
   TCase *describe = tcase_create("describe");
+  tcase_add_test(describe, describe_has_choices_defaults_and_capabilities);
   tcase_add_test(describe, describe_is_json_without_configuration);
   suite_add_tcase(suite, refused);
   suite_add_tcase(suite, files);
