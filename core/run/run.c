@@ -55,6 +55,8 @@ static int load(struct bo_run *run, struct bo_run_plugin *loaded, const char *ro
   if (spec->name == NULL) return BO_OK;
   char *path = NULL;
   int result = bo_plugin_find(kind, spec->name, &path, error);
+  /* What is not found here is a plugin, never an object: whoever asks for one must not take this for the answer. */
+  if (result != BO_OK && error->error_class == BO_CLASS_NOT_FOUND) error->error_class = BO_CLASS_CONFIG;
   if (result == BO_OK) result = bo_plugin_load(path, kind, spec->name, run->context->log, &loaded->plugin, error);
   free(path);
   if (result == BO_OK)
