@@ -25,7 +25,7 @@ $(TEST_PLUGIN_DIR)/compress-bad-%.so: tests/plugins/bad.c
 	@mkdir -p $(@D)
 	$(Q)$(TEST_PLUGIN_CC) -DBAD='"$*"' $(if $(filter no-symbol,$*),-Dbo_plugin_init=another_symbol) -o $@ $<
 
-$(TEST_PLUGIN_DIR)/%.so: tests/plugins/%.c $(TEST_PLUGIN_DIR)/compress-rle.c
+$(TEST_PLUGIN_DIR)/%.so: tests/plugins/%.c $(TEST_PLUGIN_DIR)/compress-rle.c tests/plugins/platform-example.c
 	$(if $(V),,@echo '  SO    $@')
 	$(Q)$(TEST_PLUGIN_CC) -o $@ $<
 

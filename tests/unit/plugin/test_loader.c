@@ -100,6 +100,30 @@ START_TEST(kind_and_name_are_only_checked_when_given) {
 }
 END_TEST
 
+static const struct {
+  const char *name;
+  const char *said; /* NULL: it is taken */
+} platforms[] = {{"example", NULL},
+                 {"no-objects", NULL},
+                 {"no-lease", "operations: lease_acquire is missing"},
+                 {"no-exec-close", "operations: exec_close is missing"}};
+
+START_TEST(platform_has_the_functions_it_promises) {
+  char file[64], path[PATH_MAX];
+  (void)snprintf(file, sizeof(file), "platform-%s.so", platforms[_i].name);
+  rig_plugin_path(path, file);
+  struct bo_error error = BO_ERROR_INIT;
+  bool is_good = platforms[_i].said == NULL;
+  ck_assert_int_eq(load(path, BO_KIND_PLATFORM, platforms[_i].name, &error), is_good ? BO_OK : BO_ERROR);
+  if (!is_good) ck_assert_has(error.text, platforms[_i].said);
+}
+END_TEST
+
+START_TEST(storage_is_taken) {
+  bo_plugin_unload(rig_load("storage-faulty.so", BO_KIND_STORAGE, "faulty", NULL));
+}
+END_TEST
+
 /* ---- files ---- */
 
 START_TEST(text_file_is_no_plugin) {
@@ -370,6 +394,8 @@ int main(void) {
   tcase_add_loop_test(refused, bad_plugin_is_refused, 0, LENGTH(bad_plugins));
   tcase_add_test(refused, plugin_without_fault_is_taken);
   tcase_add_test(refused, kind_and_name_are_only_checked_when_given);
+  tcase_add_loop_test(refused, platform_has_the_functions_it_promises, 0, LENGTH(platforms));
+  tcase_add_test(refused, storage_is_taken);
   TCase *files = tcase_create("files");
   tcase_add_test(files, text_file_is_no_plugin);
   tcase_add_test(files, object_of_another_machine_is_named_as_such);

@@ -1,0 +1,4 @@
+/* Says that it has the objects, but lacks one of their functions. */
+#define EXAMPLE_NAME "no-lease"
+#define WITHOUT_LEASE
+#include "platform-example.c"
