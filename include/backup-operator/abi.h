@@ -158,6 +158,20 @@ struct bo_host {
   int (*random)(void *context, void *bytes, size_t size);
 };
 
+/* For the first line of bo_plugin_init: does the host speak this header's ABI? BO_OK, or BO_ERROR that says what was
+ * wanted and what was found. */
+static inline int bo_host_check(const struct bo_host *host, struct bo_error *error) {
+  if (host == NULL || host->header.size < sizeof(struct bo_host) || host->header.abi_major != BO_ABI_MAJOR ||
+      (BO_ABI_MAJOR == 0 && host->header.abi_minor != BO_ABI_MINOR))
+    return bo_error_set(error, BO_CLASS_UNSUPPORTED, 0,
+                        "the plugin speaks ABI %d.%d with a host's table of at least %u bytes, but the host offers "
+                        "ABI %u.%u with %u: use a plugin and a host of the same release",
+                        BO_ABI_MAJOR, BO_ABI_MINOR, (unsigned)sizeof(struct bo_host),
+                        host == NULL ? 0U : (unsigned)host->header.abi_major,
+                        host == NULL ? 0U : (unsigned)host->header.abi_minor, host == NULL ? 0U : host->header.size);
+  return BO_OK;
+}
+
 /* Features a host may offer and a plugin may require. None so far: a plugin that requires a bit its host does not
  * offer is refused with a message that names it. */
 #define BO_HOST_FEATURES UINT64_C(0)

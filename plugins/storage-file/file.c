@@ -111,7 +111,5 @@ static const struct bo_plugin plugin = {
 };
 
 const struct bo_plugin *bo_plugin_init(const struct bo_host *host, struct bo_error *error) {
-  (void)host;
-  (void)error;
-  return &plugin;
+  return bo_host_check(host, error) == BO_OK ? &plugin : NULL;
 }
