@@ -22,17 +22,6 @@ static bool prepare_record(void *context, const cJSON *sums) {
          ctl_record_prepare(backup->record_path, backup->spec, sums, &backup->error) == BO_OK;
 }
 
-/* How the object is read when nothing of this program is left. */
-static void print_recovery(const cJSON *spec) {
-  bool gzip = strcmp(ctl_text(cJSON_GetObjectItemCaseSensitive(spec, "compression"), "plugin"), "gzip") == 0;
-  bool age = strcmp(ctl_text(cJSON_GetObjectItemCaseSensitive(spec, "encryption"), "plugin"), "age") == 0;
-  const char *line = age && gzip ? "age -d -i KEYFILE < OBJECT | gunzip"
-                     : age       ? "age -d -i KEYFILE < OBJECT"
-                     : gzip      ? "gunzip < OBJECT"
-                                 : "cat OBJECT";
-  (void)printf("  to read it without this program: %s\n", line);
-}
-
 static int settle_record(struct backup *backup, const struct ctl_runner_result *result, struct bo_error *error) {
   if (backup->record_path == NULL) return BO_OK;
   if (strcmp(ctl_text(result->result, "state"), "successful") == 0)
@@ -58,7 +47,8 @@ static int run_backup(const struct ctl_options *options, const cJSON *spec, cons
   if (settle_record(&backup, &result, &record_error) != BO_OK)
     (void)fprintf(stderr, "backupctl: warning: %s\n", record_error.text);
   int code = ctl_report(options, &result);
-  if (code == CTL_OK && !options->json && !options->quiet) print_recovery(spec);
+  if (code == CTL_OK && !options->json && !options->quiet)
+    ctl_print_recovery(ctl_plugin_or_none(spec, "compression"), ctl_plugin_or_none(spec, "encryption"));
   ctl_runner_result_free(&result);
   return code;
 }

@@ -300,36 +300,6 @@ static int attempt_backup(struct run *run, struct ctl_runner_result *result, str
   return save(run, is_successful(status->backup) ? "BackupSuccessful" : "BackupFailed", error);
 }
 
-static void print_recovery(const struct bo_backup_run *run) {
-  (void)printf("  to read it without this program: %s%s%s\n",
-               run->spec.encryption != NULL ? "age -d -i KEYFILE < OBJECT" : "",
-               run->spec.encryption != NULL && run->spec.compression != NULL ? " | " : "",
-               run->spec.compression == NULL  ? (run->spec.encryption != NULL ? "" : "cat OBJECT")
-               : run->spec.encryption != NULL ? "gunzip"
-                                              : "gunzip < OBJECT");
-}
-
-/* Whoever asks for a backup that was interrupted behind its commit has what was asked for. */
-static int report_adopted(struct run *run, int *exit_status, struct bo_error *error) {
-  const struct bo_backup_run *object = &run->state.run;
-  BO_CLEANUP_BUFFER struct bo_buffer key = BO_BUFFER_INIT;
-  int code = ctl_run_key(&run->manifests, object, &key, error);
-  if (code != BO_OK) return code;
-  struct ctl_runner_result result = {.result = cJSON_CreateObject()};
-  (void)cJSON_AddStringToObject(result.result, "type", "result");
-  (void)cJSON_AddStringToObject(result.result, "operation", "backup");
-  (void)cJSON_AddStringToObject(result.result, "state", "successful");
-  (void)cJSON_AddStringToObject(result.result, "key", bo_buffer_text(&key));
-  (void)cJSON_AddNumberToObject(result.result, "plainBytes", (double)object->status.backup->bytes_plain.value);
-  (void)cJSON_AddNumberToObject(result.result, "storedBytes", (double)object->status.backup->bytes_stored.value);
-  (void)cJSON_AddStringToObject(result.result, "sha256Plain", object->status.backup->sha256_plain);
-  (void)cJSON_AddStringToObject(result.result, "sha256Stored", object->status.backup->sha256_stored);
-  (void)cJSON_AddStringToObject(result.result, "proof", "stat");
-  *exit_status = ctl_report(run->options, &result);
-  ctl_runner_result_free(&result);
-  return BO_OK;
-}
-
 static int back_up(struct run *run, int *exit_status, struct bo_error *error) {
   struct bo_backup_run *object = &run->state.run;
   if (object->spec.backup == NULL)
@@ -349,7 +319,9 @@ static int back_up(struct run *run, int *exit_status, struct bo_error *error) {
     bool again = code == BO_OK && !result.interrupted && retries-- > 0 && is_worth_a_retry(result.result);
     if (code == BO_OK && !again) {
       *exit_status = ctl_report(run->options, &result);
-      if (*exit_status == CTL_OK && !run->options->json && !run->options->quiet) print_recovery(object);
+      if (*exit_status == CTL_OK && !run->options->json && !run->options->quiet)
+        ctl_print_recovery(object->spec.compression == NULL ? "none" : object->spec.compression->algorithm,
+                           object->spec.encryption == NULL ? "none" : "age");
     } else if (again) {
       (void)fprintf(stderr, "backupctl: %s; trying again in %u s\n", ctl_text(result.result, "message"),
                     pause_ms / 1000);

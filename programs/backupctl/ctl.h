@@ -159,8 +159,12 @@ void ctl_progress_end(struct ctl_progress *progress);
 
 const char *ctl_text(const cJSON *json, const char *name); /* "" when absent */
 double ctl_number(const cJSON *json, const char *name);    /* 0 when absent */
+/* The plugin of a spec's member ("compression", "encryption"), "none" where there is none. */
+const char *ctl_plugin_or_none(const cJSON *spec, const char *member);
 /* Prints a result for people or as JSON, and returns the exit status that it stands for. */
 int ctl_report(const struct ctl_options *options, const struct ctl_runner_result *result);
+/* How the object is read when nothing of this program is left. "none" for no compression or encryption. */
+void ctl_print_recovery(const char *compression, const char *encryption);
 /* An error of backupctl itself, on stderr; returns the exit status. */
 int ctl_complain(const struct ctl_options *options, const struct bo_error *error);
 

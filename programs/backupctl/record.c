@@ -79,11 +79,6 @@ static void copy_member(cJSON *to, const cJSON *from, const char *name) {
   if (item != NULL) (void)cJSON_AddItemToObject(to, name, cJSON_Duplicate(item, 1));
 }
 
-static const char *plugin_or_none(const cJSON *spec, const char *member) {
-  const char *plugin = ctl_text(cJSON_GetObjectItemCaseSensitive(spec, member), "plugin");
-  return plugin[0] == '\0' ? "none" : plugin;
-}
-
 int ctl_record_prepare(const char *path, const cJSON *spec, const cJSON *sums, struct bo_error *error) {
   BO_CLEANUP_FREE char *next = next_name(path);
   BO_CLEANUP_FREE char *folder = strdup(path);
@@ -100,8 +95,8 @@ int ctl_record_prepare(const char *path, const cJSON *spec, const cJSON *sums, s
   cJSON *where = cJSON_AddObjectToObject(record, "storage");
   copy_member(where, storage, "plugin");
   copy_member(where, storage, "parameters");
-  (void)cJSON_AddStringToObject(record, "compression", plugin_or_none(spec, "compression"));
-  (void)cJSON_AddStringToObject(record, "encryption", plugin_or_none(spec, "encryption"));
+  (void)cJSON_AddStringToObject(record, "compression", ctl_plugin_or_none(spec, "compression"));
+  (void)cJSON_AddStringToObject(record, "encryption", ctl_plugin_or_none(spec, "encryption"));
   copy_member(record, sums, "plainBytes");
   copy_member(record, sums, "storedBytes");
   copy_member(record, sums, "sha256Plain");

@@ -14,6 +14,11 @@ double ctl_number(const cJSON *json, const char *name) {
   return cJSON_IsNumber(item) ? item->valuedouble : 0;
 }
 
+const char *ctl_plugin_or_none(const cJSON *spec, const char *member) {
+  const char *plugin = ctl_text(cJSON_GetObjectItemCaseSensitive(spec, member), "plugin");
+  return plugin[0] == '\0' ? "none" : plugin;
+}
+
 static int exit_of_class(const char *error_class) {
   if (strcmp(error_class, "corrupt") == 0 || strcmp(error_class, "conflict") == 0) return CTL_CORRUPT;
   if (strcmp(error_class, "undecided") == 0) return CTL_UNDECIDED;
@@ -38,6 +43,18 @@ static const char *proof_in_words(const char *proof) {
   for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
     if (strcmp(words[i][0], proof) == 0) return words[i][1];
   return proof;
+}
+
+void ctl_print_recovery(const char *compression, const char *encryption) {
+  const char *unsealed = strcmp(encryption, "age") == 0 ? "age -d -i KEYFILE < OBJECT" : "";
+  const char *unpacked = strcmp(compression, "gzip") != 0 ? "" : unsealed[0] == '\0' ? "gunzip < OBJECT" : " | gunzip";
+  bool known = (unsealed[0] != '\0' || strcmp(encryption, "none") == 0) &&
+               (unpacked[0] != '\0' || strcmp(compression, "none") == 0);
+  if (!known)
+    (void)printf("  it is read with the plugins compress-%s and crypt-%s only: keep them\n", compression, encryption);
+  else
+    (void)printf("  to read it without this program: %s%s%s\n", unsealed, unpacked,
+                 unsealed[0] == '\0' && unpacked[0] == '\0' ? "cat OBJECT" : "");
 }
 
 static void print_tail(const cJSON *result) {

@@ -144,6 +144,8 @@ static void print_run(const struct status_listing *listing, const struct bo_back
   print_outcome("backup", status->backup);
   print_outcome("restore", status->restore);
   print_outcome("verify", status->verify);
+  ctl_print_recovery(run->spec.compression == NULL ? "none" : run->spec.compression->algorithm,
+                     run->spec.encryption == NULL ? "none" : "age");
   for (size_t i = 0; i < status->conditions.count; i++)
     (void)printf("  %-12s %s\n", status->conditions.items[i].type, status->conditions.items[i].status);
 }
