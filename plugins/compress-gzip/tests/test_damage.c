@@ -10,7 +10,7 @@
 static const char plain[] = "A dump of a small database: every byte of it counts, and none of them may be lost.";
 #define PLAIN_SIZE (sizeof(plain) - 1)
 
-static const struct pieces splits[] = {{SIZE_MAX, 65536}, {1, 1}, {3, 1}, {1, 65536}};
+static const struct pieces splits[] = {{SIZE_MAX, 500}, {1, 1}, {3, 1}, {1, 500}};
 #define SPLIT_COUNT (sizeof(splits) / sizeof(splits[0]))
 
 static void assert_refused(const struct outcome *outcome, const char *words) {

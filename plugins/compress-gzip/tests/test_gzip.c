@@ -25,7 +25,7 @@ static const struct {
 };
 #define SAMPLE_COUNT (sizeof(samples) / sizeof(samples[0]))
 
-static const struct pieces splits[] = {{SIZE_MAX, 1000000}, {65536, 65536}, {1, 65536}, {4099, 5003},
+static const struct pieces splits[] = {{SIZE_MAX, 1000000}, {65536, 65536}, {1, 5003}, {4099, 5003},
                                        {4099, 1},           {7, 13},        {1, 1}};
 #define SPLIT_COUNT (sizeof(splits) / sizeof(splits[0]))
 #define SMALL 5000 /* the most that is sent in the smallest pieces */
