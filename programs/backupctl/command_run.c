@@ -300,6 +300,34 @@ static int attempt_backup(struct run *run, struct ctl_runner_result *result, str
   return save(run, is_successful(status->backup) ? "BackupSuccessful" : "BackupFailed", error);
 }
 
+static void print_recovery(const struct bo_backup_run *object) {
+  ctl_print_recovery(object->spec.compression == NULL ? "none" : object->spec.compression->algorithm,
+                     object->spec.encryption == NULL ? "none" : "age");
+}
+
+/* The backup that a crash had interrupted turned out to be whole: said as any other success. */
+static int report_adopted(struct run *run, int *exit_status, struct bo_error *error) {
+  const struct bo_run_outcome *backup = run->state.run.status.backup;
+  BO_CLEANUP_BUFFER struct bo_buffer key = BO_BUFFER_INIT;
+  if (ctl_run_key(&run->manifests, &run->state.run, &key, error) != BO_OK) return BO_ERROR;
+  cJSON *json = cJSON_CreateObject();
+  (void)cJSON_AddStringToObject(json, "type", "result");
+  (void)cJSON_AddStringToObject(json, "operation", "backup");
+  (void)cJSON_AddStringToObject(json, "state", "successful");
+  (void)cJSON_AddStringToObject(json, "proof", "stat");
+  (void)cJSON_AddStringToObject(json, "key", bo_buffer_text(&key));
+  (void)cJSON_AddStringToObject(json, "uid", run->state.run.meta.uid);
+  (void)cJSON_AddNumberToObject(json, "plainBytes", (double)backup->bytes_plain.value);
+  (void)cJSON_AddNumberToObject(json, "storedBytes", (double)backup->bytes_stored.value);
+  (void)cJSON_AddStringToObject(json, "sha256Plain", backup->sha256_plain);
+  (void)cJSON_AddStringToObject(json, "sha256Stored", backup->sha256_stored);
+  struct ctl_runner_result result = {.result = json};
+  *exit_status = ctl_report(run->options, &result);
+  if (*exit_status == CTL_OK && !run->options->json && !run->options->quiet) print_recovery(&run->state.run);
+  ctl_runner_result_free(&result);
+  return BO_OK;
+}
+
 static int back_up(struct run *run, int *exit_status, struct bo_error *error) {
   struct bo_backup_run *object = &run->state.run;
   if (object->spec.backup == NULL)
@@ -319,9 +347,7 @@ static int back_up(struct run *run, int *exit_status, struct bo_error *error) {
     bool again = code == BO_OK && !result.interrupted && retries-- > 0 && is_worth_a_retry(result.result);
     if (code == BO_OK && !again) {
       *exit_status = ctl_report(run->options, &result);
-      if (*exit_status == CTL_OK && !run->options->json && !run->options->quiet)
-        ctl_print_recovery(object->spec.compression == NULL ? "none" : object->spec.compression->algorithm,
-                           object->spec.encryption == NULL ? "none" : "age");
+      if (*exit_status == CTL_OK && !run->options->json && !run->options->quiet) print_recovery(object);
     } else if (again) {
       (void)fprintf(stderr, "backupctl: %s; trying again in %u s\n", ctl_text(result.result, "message"),
                     pause_ms / 1000);

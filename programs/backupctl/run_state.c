@@ -82,7 +82,12 @@ int ctl_run_state_open(const struct ctl_options *options, const struct bo_backup
 int ctl_run_state_save(struct ctl_run_state *state, struct bo_error *error) {
   BO_CLEANUP_BUFFER struct bo_buffer text = BO_BUFFER_INIT;
   if (state->arena.failed) return bo_error_no_memory(error);
-  int result = bo_backup_run_to_json(&state->run, &text, error);
+  /* What is executed, with which environment, stays in the manifest: there may be passwords in it. */
+  struct bo_backup_run record = state->run;
+  record.spec.backup = NULL;
+  record.spec.restore = NULL;
+  record.spec.pod_template = NULL;
+  int result = bo_backup_run_to_json(&record, &text, error);
   if (result != BO_OK) return result;
   struct bo_state *records = NULL;
   for (int tries = 0;; tries++) {
