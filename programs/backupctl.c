@@ -2,6 +2,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "core/run/spec.h"
 #include "programs/backupctl/ctl.h"
@@ -335,8 +336,17 @@ static int run_command(const struct command *command, int argc, char **argv) {
   return code;
 }
 
+/* There are secrets in this process, so it leaves no core. */
+static void forbid_core(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_CORE, &limit) != 0) return;
+  limit.rlim_cur = 0;
+  (void)setrlimit(RLIMIT_CORE, &limit);
+}
+
 int main(int argc, char **argv) {
   (void)signal(SIGPIPE, SIG_IGN);
+  forbid_core();
   bo_spec_use_cleansing_json();
   ctl_use_own_plugins();
   const char *name = argc > 1 ? argv[1] : "--help";
