@@ -39,7 +39,7 @@ void bo_run_result_init(struct bo_run_result *result, enum bo_operation operatio
 void bo_run_result_free(struct bo_run_result *result);
 
 /* One line of JSON, {"type":"result",...}. NULL when out of memory; the caller frees it. `limit_bytes`, when not 0,
- * is kept by cutting the stderr's tail and then the message. */
+ * is kept by leaving out the stderr's tail, then the object's metadata, the message's end, and the key. */
 char *bo_run_result_json(const struct bo_run_result *result, const struct bo_run_spec *spec, size_t limit_bytes);
 
 #endif

@@ -100,7 +100,8 @@ struct reader {
 static void fail(struct reader *reader, const char *member, const char *wanted) {
   if (reader->failed) return;
   reader->failed = true;
-  (void)bo_error_set(reader->error, BO_CLASS_CONFIG, 0, "spec: %s.%s: %s", reader->path, member, wanted);
+  (void)bo_error_set(reader->error, BO_CLASS_CONFIG, 0, "spec: %s%s%s: %s", reader->path,
+                     reader->path[0] == '\0' ? "" : ".", member, wanted);
 }
 
 /* Refuses members that are not in `known` (space-separated). */
@@ -109,8 +110,8 @@ static void check_members(struct reader *reader, const char *known) {
   cJSON_ArrayForEach(item, reader->object) {
     size_t length = strlen(item->string);
     bool found = false;
-    for (const char *at = known; (at = strstr(at, item->string)) != NULL && !found; at += length)
-      found = length > 0 && (at == known || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0');
+    for (const char *at = known; length > 0 && !found && (at = strstr(at, item->string)) != NULL; at += length)
+      found = (at == known || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0');
     if (!found) fail(reader, item->string, "there is no such member");
   }
 }
@@ -232,9 +233,10 @@ static void read_signatures(struct bo_run_spec *spec, struct reader *reader, str
       bytes[i] = (unsigned char)(high * 16 + low);
     }
     if (!good) fail(&one, "magic", "must be lower-case hexadecimal bytes");
+    const char *refusal = text(&one, "refusal", NULL);
     reader->failed = reader->failed || one.failed;
     if (reader->failed) return;
-    plugin->signatures[plugin->signature_count++] = (struct bo_signature){bytes, size, text(&one, "refusal", NULL)};
+    plugin->signatures[plugin->signature_count++] = (struct bo_signature){bytes, size, refusal};
   }
 }
 
@@ -358,17 +360,36 @@ static void check_operation(struct reader *reader, const struct bo_run_spec *spe
   if (spec->key != NULL && spec->key[0] == '/') fail(reader, "key", "must not begin with a slash");
   if (spec->key != NULL && strlen(spec->key) > BO_KEY_MAX) fail(reader, "key", "must have at most 1,024 bytes");
   if (op == BO_OP_BACKUP && spec->uid[0] == '\0') fail(reader, "run.uid", "is required");
+  if (strlen(spec->uid) >= BO_METADATA_VALUE_MAX) fail(reader, "run.uid", "is too long");
   if (op == BO_OP_DISCARD && spec->token == NULL) fail(reader, "token", "is required");
   if ((op == BO_OP_CAT || op == BO_OP_DECODE) && spec->output_fd < 0) fail(reader, "outputFd", "is required");
   if (op == BO_OP_DECODE && spec->input_fd < 0) fail(reader, "inputFd", "is required");
 }
 
+static bool is_blank(const char *begin, const char *end) {
+  while (begin < end && strchr(" \t\r\n", *begin) != NULL && *begin != '\0')
+    begin++;
+  return begin == end;
+}
+
+/* cJSON's strings end at an escaped NUL: what comes behind would be lost without a word. */
+static bool has_nul(const char *json, size_t size) {
+  static const char escape[] = "\\u0000";
+  const char *end = json + size;
+  while ((json = memchr(json, '\\', (size_t)(end - json))) != NULL && end - json >= 2) {
+    if ((size_t)(end - json) >= sizeof(escape) - 1 && memcmp(json, escape, sizeof(escape) - 1) == 0) return true;
+    json += 2;
+  }
+  return false;
+}
+
 int bo_run_spec_parse(const char *json, size_t size, struct bo_run_spec *spec, struct bo_error *error) {
   *spec = (struct bo_run_spec){.operation = 0, .template_json = "{}", .container = ""};
-  spec->json = cJSON_ParseWithLength(json, size);
-  if (!cJSON_IsObject((cJSON *)spec->json)) {
+  const char *end = NULL;
+  spec->json = cJSON_ParseWithLengthOpts(json, size, &end, 0);
+  if (!cJSON_IsObject((cJSON *)spec->json) || !is_blank(end, json + size) || has_nul(json, size)) {
     bo_run_spec_free(spec);
-    return bo_error_set(error, BO_CLASS_CONFIG, 0, "spec: it is not a JSON object");
+    return bo_error_set(error, BO_CLASS_CONFIG, 0, "spec: it is not one JSON object, or has a NUL in a string");
   }
   struct reader reader = {.object = spec->json, .path = "", .error = error};
   check_members(&reader,
