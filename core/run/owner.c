@@ -14,12 +14,6 @@
 #define LINE_MAX_BYTES ((size_t)65536)
 #define IMPORTANT_WAIT_MS 10000
 
-static void cancel_run(struct bo_owner *owner, int error_class, const char *why) {
-  struct bo_error error = BO_ERROR_INIT;
-  (void)bo_error_set(&error, error_class, 0, "%s", why);
-  owner->cancel(owner->context, &error);
-}
-
 static void answer_commit(struct bo_owner *owner, bool granted, bool gone) {
   (void)pthread_mutex_lock(&owner->lock);
   owner->gone = owner->gone || gone;
@@ -27,6 +21,14 @@ static void answer_commit(struct bo_owner *owner, bool granted, bool gone) {
   owner->commit_answered = true;
   (void)pthread_cond_broadcast(&owner->answered);
   (void)pthread_mutex_unlock(&owner->lock);
+}
+
+/* Whoever waits for leave to commit has none then. */
+static void cancel_run(struct bo_owner *owner, int error_class, const char *why) {
+  answer_commit(owner, false, false);
+  struct bo_error error = BO_ERROR_INIT;
+  (void)bo_error_set(&error, error_class, 0, "%s", why);
+  owner->cancel(owner->context, &error);
 }
 
 static void handle_line(struct bo_owner *owner, const char *line, size_t size) {
@@ -76,11 +78,9 @@ static void *owner_thread(void *argument) {
     if (poll(fds, 3, -1) < 0 && errno != EINTR) break;
     if (fds[1].revents != 0) {
       struct signalfd_siginfo info;
-      if (read(owner->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        answer_commit(owner, false, false);
+      if (read(owner->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
         cancel_run(owner, BO_CLASS_CANCELLED,
                    info.ssi_signo == SIGINT ? "interrupted by SIGINT" : "asked to end by SIGTERM");
-      }
     }
     if (fds[2].revents != 0 && !read_input(owner)) {
       fds[2].fd = -1;
