@@ -22,6 +22,9 @@ FUZZ_LDLIBS_gzip := -lz
 FUZZ_SOURCES_manifest := $(wildcard core/api/*.c core/template/*.c)
 FUZZ_LDLIBS_manifest := -lyaml -lcjson
 
+FUZZ_SOURCES_spec := core/run/spec.c core/run/owner.c core/run/result.c
+FUZZ_LDLIBS_spec := -lcjson
+
 FUZZ_SOURCES_template := $(wildcard core/template/*.c)
 
 # ---- no need to read on to add one
