@@ -31,7 +31,11 @@ static inline void outcome_free(struct outcome *outcome) {
 
 static inline const struct bo_transform_operations *gzip_operations(void) {
   struct bo_error error = BO_ERROR_INIT;
-  return bo_plugin_init(NULL, &error)->operations;
+  struct fake_host fake;
+  const struct bo_plugin *plugin = bo_plugin_init(fake_host_open(&fake), &error);
+  fake_host_close(&fake);
+  ck_assert_msg(plugin != NULL, "%s", error.text);
+  return plugin->operations;
 }
 
 static inline int gzip_open_level(const struct bo_host *host, int direction, int level, void **instance,

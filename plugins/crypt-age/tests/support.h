@@ -51,8 +51,10 @@ static inline void setup_identity(struct setup *setup, const char *text) {
 
 static inline const struct bo_transform_operations *operations_of_age(void) {
   struct bo_error error = BO_ERROR_INIT;
-  const struct bo_plugin *plugin = bo_plugin_init(NULL, &error);
-  ck_assert_ptr_nonnull(plugin);
+  struct fake_host fake;
+  const struct bo_plugin *plugin = bo_plugin_init(fake_host_open(&fake), &error);
+  fake_host_close(&fake);
+  ck_assert_msg(plugin != NULL, "%s", error.text);
   return plugin->operations;
 }
 
