@@ -217,6 +217,7 @@ int age_header_parse(const char *text, size_t size, struct age_header *header, s
     if (age_slice_is(stanza.type, "scrypt")) header->scrypt_count++;
   }
   header->mac_at = position;
+  if (header->stanza_count == 0) return age_header_error(error, "it has no stanza: nobody could open the file");
   if (header->scrypt_count > 0 && header->stanza_count > 1)
     return age_header_error(error, "it has a passphrase (scrypt) beside other recipients, which the format forbids");
   return parse_mac(header, next_line(header, &position), error);
