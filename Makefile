@@ -56,9 +56,10 @@ USES_backup-runner := run
 USES_backupctl := run api state
 
 # ---- plugins: each folder plugins/<kind>-<name>/ is one .so; its plugin.mk may set LDLIBS_<kind>-<name>,
-#      and add rules. A plugin may use core/base, nothing else of the core.
+#      and add rules. A plugin may use core/base, and of the rest of the core what its CORE_<kind>-<name> names.
 PLUGINS := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard plugins/*/*.c)))))
 plugin_objects = $(patsubst %.c,$(O)/obj/%.o,$(wildcard plugins/$(1)/*.c))
+plugin_libs = $(sort $(O)/lib/core-base.a $(foreach m,$(CORE_$(1)),$(call core_libs,$(m))))
 PLUGIN_FILES := $(PLUGINS:%=$(O)/plugins/%.so)
 PLUGIN_EXTRAS :=
 
@@ -106,11 +107,12 @@ endef
 $(foreach p,$(PROGRAMS),$(eval $(call PROGRAM_RULE,$(p))))
 
 define PLUGIN_RULE
-$(O)/plugins/$(1).so: $(call plugin_objects,$(1)) $(O)/lib/core-base.a plugins/plugin.map
+$(O)/plugins/$(1).so: $(call plugin_objects,$(1)) $(call plugin_libs,$(1)) plugins/plugin.map
 	@mkdir -p $$(@D)
 	$(if $(V),,@echo '  SO    $$@')
 	$(Q)$(CC) -shared $(LDFLAGS_ALL) -Wl,--version-script=plugins/plugin.map $(if $(SAN),,-Wl,-z,defs) \
-		-o $$@ $$(filter %.o,$$^) $(O)/lib/core-base.a $(LDLIBS_$(1)) $(CORE_LDLIBS_PLUGIN)
+		-o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(LDLIBS_$(1)) \
+		$(CORE_LDLIBS_PLUGIN)
 endef
 CORE_LDLIBS_PLUGIN := -Wl,--as-needed -lcjson -lcrypto -lm
 $(foreach p,$(PLUGINS),$(eval $(call PLUGIN_RULE,$(p))))
@@ -130,7 +132,7 @@ $(foreach t,$(UNIT_SOURCES:tests/unit/%.c=%),$(eval $(call UNIT_RULE,$(t))))
 
 define PLUGIN_TEST_RULE
 $(O)/tests/plugins/$(1): $(O)/obj/plugins/$(1).o $(call plugin_objects,$(firstword $(subst /, ,$(1)))) \
-		$(call core_libs,plugin)
+		$(sort $(call plugin_libs,$(firstword $(subst /, ,$(1)))) $(call core_libs,plugin))
 	@mkdir -p $$(@D)
 	$(if $(V),,@echo '  LINK  $$@')
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \

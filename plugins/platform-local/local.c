@@ -9,6 +9,12 @@
  *   local.c      the platform          container.c  what is read of a pod template; environment.c, user.c: parts of it
  *   workload.c   start, state, stop    message.c    talk between plugin and supervisor
  *   exec_open.c, exec.c  one command   processes.c, folder.c  ending and tidying up; also used by the supervisor
+ *
+ * The object part is a small API server over two folders, one of the user's manifests and one of our own records:
+ *
+ *   store.c      index and records     manifests.c  from the user's folder to objects
+ *   objects.c    get, create, delete, patch (merge.c: RFC 7386)    watch.c  the changes
+ *   secrets.c    secrets               ledger.c     events and leases
  */
 #include "local.h"
 
@@ -24,17 +30,28 @@
 #include "core/base/buffer.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "ledger.h"
+#include "objects.h"
+#include "watch.h"
 
 #define SUPERVISOR_NAME "platform-local-supervisor"
 #define CANCEL_CHECK_MS 200
 
-enum { PARAM_WORK_FOLDER, PARAM_COUNT };
+enum { PARAM_WORK_FOLDER, PARAM_MANIFESTS, PARAM_STATE, PARAM_COUNT };
 
 static const struct bo_param params[PARAM_COUNT] = {
     [PARAM_WORK_FOLDER] = {.key = "workDir",
                            .type = BO_TYPE_STRING,
                            .description = "The folder in which each workload gets a fresh folder of its own, removed "
                                           "at its end. Default: $TMPDIR, or /tmp."},
+    [PARAM_MANIFESTS] = {.key = "manifests",
+                         .type = BO_TYPE_STRING,
+                         .description = "The folder with the manifests of BackupStorage, BackupSchedule, BackupRun and "
+                                        "Secret, in YAML or JSON. It is read and never written. Needs state."},
+    [PARAM_STATE] = {.key = "state",
+                     .type = BO_TYPE_STRING,
+                     .description = "The folder that remembers the objects: their status, uids, and those that have no "
+                                    "manifest. One process may write to it at a time."},
 };
 
 int platform_wait(const struct platform *platform, int fd, uint64_t deadline_ms, const char *what,
@@ -71,6 +88,7 @@ static void platform_close(void *context) {
     workload_close(platform->workloads);
   if (platform->cancel_fd >= 0) (void)close(platform->cancel_fd);
   (void)pthread_mutex_destroy(&platform->lock);
+  store_close(&platform->store);
   bo_arena_free(&platform->secret_memory);
   free(platform->work_folder);
   free(platform->supervisor_path);
@@ -91,11 +109,32 @@ static int copy_secrets(struct platform *platform, const struct bo_config *confi
   return memory->failed ? bo_error_no_memory(error) : BO_OK;
 }
 
+/* The folder that a parameter names, NULL when it is not set. */
+static int folder_of(const struct bo_config *config, uint32_t param, const char **folder, struct bo_error *error) {
+  *folder = config != NULL && config->value_count > param ? config->values[param].string : NULL;
+  if (*folder != NULL && strlen(*folder) > PATH_MAX / 2)
+    return bo_error_set(error, BO_CLASS_CONFIG, ENAMETOOLONG, "%s is longer than %d bytes", params[param].key,
+                        PATH_MAX / 2);
+  if (*folder == NULL || (*folder)[0] == '/') return BO_OK;
+  return bo_error_set(error, BO_CLASS_CONFIG, 0, "%s \"%s\" is not an absolute path", params[param].key, *folder);
+}
+
+static int set_up_store(struct platform *platform, const struct bo_config *config, struct bo_error *error) {
+  const char *manifests, *state;
+  struct stat status;
+  if (folder_of(config, PARAM_MANIFESTS, &manifests, error) != BO_OK ||
+      folder_of(config, PARAM_STATE, &state, error) != BO_OK)
+    return BO_ERROR;
+  if (manifests != NULL && (stat(manifests, &status) != 0 || !S_ISDIR(status.st_mode)))
+    return bo_error_set(error, BO_CLASS_CONFIG, ENOTDIR,
+                        "there is no folder \"%s\" to read manifests from; create it, or set manifests", manifests);
+  return store_open(&platform->store, platform->host, platform->cancel_fd, manifests, state, error);
+}
+
 static int set_up(struct platform *platform, const struct bo_config *config, struct bo_error *error) {
-  const char *wanted = config != NULL && config->value_count > 0 ? config->values[PARAM_WORK_FOLDER].string : NULL;
+  const char *wanted;
   const char *temporary = getenv("TMPDIR");
-  if (wanted != NULL && wanted[0] != '/')
-    return bo_error_set(error, BO_CLASS_CONFIG, 0, "workDir \"%s\" is not an absolute path", wanted);
+  if (folder_of(config, PARAM_WORK_FOLDER, &wanted, error) != BO_OK) return BO_ERROR;
   if (wanted == NULL) wanted = temporary != NULL && temporary[0] == '/' ? temporary : "/tmp";
   platform->work_folder = strdup(wanted);
   platform->supervisor_path = find_supervisor();
@@ -108,7 +147,8 @@ static int set_up(struct platform *platform, const struct bo_config *config, str
     return bo_error_errno(error, errno, "the program %s, which belongs beside the plugin, cannot be run; reinstall it",
                           platform->supervisor_path);
   platform->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  return platform->cancel_fd >= 0 ? BO_OK : bo_error_errno(error, errno, "cannot make an eventfd");
+  if (platform->cancel_fd < 0) return bo_error_errno(error, errno, "cannot make an eventfd");
+  return set_up_store(platform, config, error);
 }
 
 static int platform_open(const struct bo_host *host, const struct bo_config *config, void **instance,
@@ -117,6 +157,7 @@ static int platform_open(const struct bo_host *host, const struct bo_config *con
   if (platform == NULL) return bo_error_no_memory(error);
   platform->host = host;
   platform->cancel_fd = -1;
+  store_init(&platform->store);
   (void)pthread_mutex_init(&platform->lock, NULL);
   if (copy_secrets(platform, config, error) != BO_OK || set_up(platform, config, error) != BO_OK) {
     platform_close(platform);
@@ -147,11 +188,19 @@ static const struct bo_platform_operations operations = {
     .exec_wait = exec_wait,
     .exec_cancel = exec_cancel,
     .exec_close = exec_close,
+    .object_watch = object_watch,
+    .object_get = object_get,
+    .object_create = object_create,
+    .object_delete = object_delete,
+    .object_patch = object_patch,
+    .event_record = event_record,
+    .lease_acquire = lease_acquire,
 };
 
 static const struct bo_plugin plugin = {
     .header = BO_HEADER(struct bo_plugin),
     .kind = BO_KIND_PLATFORM,
+    .capabilities = BO_CAN_OBJECTS,
     .name = "local",
     .version = BO_VERSION,
     .license = "Apache-2.0",

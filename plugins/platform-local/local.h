@@ -11,6 +11,7 @@
 
 #include "container.h"
 #include "core/base/arena.h"
+#include "store.h"
 
 /* Limits for things that take milliseconds unless the machine is in trouble. */
 #define START_TIMEOUT_MS 30000
@@ -27,6 +28,7 @@ struct platform {
   struct bo_secret *secrets; /* what templates may refer to: "<secret>/<key>" */
   size_t secret_count;
   struct bo_arena secret_memory;
+  struct store store;   /* the object part */
   pthread_mutex_t lock; /* guards the list */
   struct workload *workloads;
 };

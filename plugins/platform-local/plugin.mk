@@ -1,3 +1,7 @@
+# The object part reads manifests and keeps records.
+CORE_platform-local := api template state
+LDLIBS_platform-local := -lyaml
+
 # The supervisor is a program of its own: the plugin lives in a process with threads and secrets, which must not fork.
 LOCAL_SUPERVISOR := $(O)/plugins/platform-local-supervisor
 LOCAL_SUPERVISOR_OBJECTS := $(patsubst %.c,$(O)/obj/%.o,$(wildcard plugins/platform-local/supervisor/*.c)) \
