@@ -54,6 +54,7 @@ CORE_LDLIBS := -lcjson -lyaml -lcrypto -ldl -lm
 PROGRAMS := $(patsubst programs/%.c,%,$(wildcard programs/*.c))
 USES_backup-runner := run
 USES_backupctl := run api state
+USES_plugin-conformance := plugin
 
 # ---- plugins: each folder plugins/<kind>-<name>/ is one .so; its plugin.mk may set LDLIBS_<kind>-<name>,
 #      and add rules. A plugin may use core/base, and of the rest of the core what its CORE_<kind>-<name> names.
@@ -68,6 +69,7 @@ UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c)
 PLUGIN_TEST_SOURCES := $(wildcard plugins/*/tests/test_*.c)
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(O)/tests/unit/%) $(PLUGIN_TEST_SOURCES:plugins/%.c=$(O)/tests/plugins/%)
 
+.DEFAULT_GOAL := all
 .PHONY: all help
 all: $(PROGRAMS:%=$(O)/bin/%) $(PLUGIN_FILES) extras
 
