@@ -76,12 +76,31 @@ static const char help_common[] =
     "  -q, --quiet               print errors only\n"
     "  -v, --verbose             show what plugins do\n";
 
+/* Which options a command takes. One that it does not take is refused: `backup --passphrase-file` would store in the
+ * clear what its user believes to be encrypted. */
+enum group {
+  FOR_STORAGE = 0x1,
+  FOR_KEY = 0x2,
+  FOR_ENCODING = 0x4,
+  FOR_DECODING = 0x8,
+  FOR_RECORD = 0x10,
+  FOR_COMMAND = 0x20, /* it runs one */
+  FOR_RESTORE = 0x40,
+  FOR_LISTING = 0x80,
+  FOR_SWEEP = 0x100,
+  FOR_MANIFESTS = 0x200,
+  FOR_RENDER = 0x400,
+};
+/* What the manifests say, where there are some. */
+#define INSTEAD_OF_MANIFESTS (FOR_STORAGE | FOR_KEY | FOR_ENCODING | FOR_DECODING)
+
 struct command {
   const char *name;
   int (*run)(const struct ctl_options *options);
   const char *synopsis;
   const char *text;
-  bool storage, decoding, record, command, output_is_file;
+  unsigned groups;
+  bool output_is_file;
   int (*run_manifests)(const struct ctl_options *options); /* when -f is given; NULL: -f has no meaning */
   bool operand;                                            /* takes one argument behind the options */
 };
@@ -96,7 +115,7 @@ static const struct command commands[] = {
      "  --compress NAME[:LEVEL]   gzip (the default), gzip:9, none\n"
      "  --recipient RECIPIENT     encrypt to age1... or an SSH public key; may be repeated\n"
      "  --recipients-file FILE    the same, from a file with one in each line\n",
-     true, false, true, true, false, ctl_run_backup, false},
+     FOR_STORAGE | FOR_KEY | FOR_ENCODING | FOR_RECORD | FOR_COMMAND | FOR_MANIFESTS, false, ctl_run_backup, false},
     {"restore", ctl_restore,
      "backupctl restore --storage NAME --param NAME=VALUE... --key KEY [OPTION...] -- COMMAND ARG...",
      "Gives an object's content to the command's stdin. Stdin is ended only when the object has been proven whole; if\n"
@@ -105,18 +124,19 @@ static const struct command commands[] = {
      "\n"
      "  --key KEY                 the object's name\n"
      "  --verify-first            read and prove all of it once before the command starts\n",
-     true, true, true, true, false, ctl_run_restore, false},
+     FOR_STORAGE | FOR_KEY | FOR_DECODING | FOR_RECORD | FOR_COMMAND | FOR_RESTORE | FOR_MANIFESTS, false,
+     ctl_run_restore, false},
     {"verify", ctl_restore, "backupctl verify --storage NAME --param NAME=VALUE... --key KEY [OPTION...]",
      "Reads an object to its end, decodes it, and compares sizes and hashes with what the backup recorded.\n"
      "\n"
      "  --key KEY                 the object's name\n",
-     true, true, true, false, false, ctl_run_restore, false},
+     FOR_STORAGE | FOR_KEY | FOR_DECODING | FOR_RECORD | FOR_MANIFESTS, false, ctl_run_restore, false},
     {"cat", ctl_restore, "backupctl cat --storage NAME --param NAME=VALUE... --key KEY [OPTION...]",
      "Writes an object's content to stdout. Only exit status 0 says that it was all of it.\n"
      "\n"
      "  --key KEY                 the object's name\n"
      "  -o FILE                   write to a file, which appears only when all is proven\n",
-     true, true, true, false, true, NULL, false},
+     FOR_STORAGE | FOR_KEY | FOR_DECODING | FOR_RECORD, true, NULL, false},
     {"decode", ctl_decode, "backupctl decode [OPTION...] < OBJECT",
      "Decodes an object from stdin to stdout: for the day when there is no configuration left. Only exit status 0 "
      "says\n"
@@ -124,33 +144,31 @@ static const struct command commands[] = {
      "\n"
      "  --compression NAME        gzip, none or auto (the default); the same as --compress\n"
      "  -o FILE                   write to a file, which appears only when all is proven\n",
-     false, true, false, false, true, NULL, false},
+     FOR_DECODING, true, NULL, false},
     {"list", ctl_list, "backupctl list --storage NAME --param NAME=VALUE... [OPTION...]",
      "Lists the objects in a storage: size, time, key.\n"
      "\n"
      "  --prefix PREFIX           only keys that begin with it\n",
-     true, false, false, false, false, NULL, false},
+     FOR_STORAGE | FOR_LISTING, false, NULL, false},
     {"sweep", ctl_sweep, "backupctl sweep --storage NAME --param NAME=VALUE... [OPTION...]",
      "Removes what backups that were cut short have left unfinished. Objects are never touched.\n"
      "\n"
      "  --older-than TIME         only what began that long ago (default 1d)\n"
      "  --prefix PREFIX           only below this prefix\n",
-     true, false, false, false, false, NULL, false},
+     FOR_STORAGE | FOR_LISTING | FOR_SWEEP, false, NULL, false},
     {"plugins", ctl_plugins, "backupctl plugins [NAME] [-o json]",
-     "Lists the plugins, or says all of one: what it is, and its parameters.\n", false, false, false, false, false,
-     NULL, true},
+     "Lists the plugins, or says all of one: what it is, and its parameters.\n", 0, false, NULL, true},
     {"validate", ctl_validate, "backupctl validate -f FILE...",
      "Reads manifests and says all that is wrong with them, each with its line. Exit status 1 when there are errors.\n",
-     false, false, false, false, false, ctl_validate, false},
+     0, false, ctl_validate, false},
     {"status", ctl_status, "backupctl status [NAME | NAMESPACE/NAME] [-o json]",
-     "Lists the runs of manifests that this machine remembers, or says all of one.\n", false, false, true, false, false,
-     NULL, true},
+     "Lists the runs of manifests that this machine remembers, or says all of one.\n", FOR_RECORD, false, NULL, true},
     {"render", ctl_render, "backupctl render [--data FILE.json] [--now TIME] TEMPLATE",
      "Prints what a template comes to, exactly, with no newline added.\n"
      "\n"
      "  --data FILE               the data that it sees, a JSON object: a run's .metadata and .spec\n"
      "  --now TIME                the time that `now` gives, such as 2026-11-24T18:10:27Z\n",
-     false, false, false, false, false, NULL, true},
+     FOR_RENDER, false, NULL, true},
 };
 
 static const struct command *find_command(const char *name) {
@@ -162,12 +180,12 @@ static const struct command *find_command(const char *name) {
 static int print_help(const struct command *command) {
   if (command == NULL) return fputs(help_general, stdout) < 0 ? CTL_FAILED : CTL_OK;
   (void)printf("Usage: %s\n\n%s", command->synopsis, command->text);
-  if (command->storage) (void)printf("\n%s", help_storage);
-  if (command->decoding) (void)printf("\n%s", help_decoding);
-  if (command->command) (void)printf("\n%s", help_command);
+  if ((command->groups & FOR_STORAGE) != 0) (void)printf("\n%s", help_storage);
+  if ((command->groups & FOR_DECODING) != 0) (void)printf("\n%s", help_decoding);
+  if ((command->groups & FOR_COMMAND) != 0) (void)printf("\n%s", help_command);
   if (command->run_manifests != NULL) (void)printf("\n%s", help_manifests);
   (void)puts("\nHow:");
-  if (command->record) (void)fputs(help_record, stdout);
+  if ((command->groups & FOR_RECORD) != 0) (void)fputs(help_record, stdout);
   (void)fputs(help_common, stdout);
   return fflush(stdout) != 0 ? CTL_FAILED : CTL_OK;
 }
@@ -251,6 +269,54 @@ static bool set_output(struct ctl_options *options, const struct command *comman
   return options->json;
 }
 
+/* The commands that an option is for; 0: all. */
+static unsigned groups_of(int option) {
+  switch (option) {
+    case OPT_STORAGE:
+    case OPT_PARAM:
+    case OPT_SECRET_FILE: return FOR_STORAGE;
+    case OPT_KEY: return FOR_KEY;
+    case OPT_PREFIX: return FOR_LISTING;
+    case OPT_OLDER_THAN: return FOR_SWEEP;
+    case OPT_COMPRESS: return FOR_ENCODING | FOR_DECODING;
+    case OPT_RECIPIENT:
+    case OPT_RECIPIENTS_FILE: return FOR_ENCODING;
+    case OPT_IDENTITY:
+    case OPT_PASSPHRASE_FILE: return FOR_DECODING;
+    case OPT_STATE:
+    case OPT_NO_RECORD: return FOR_RECORD;
+    case OPT_PLATFORM:
+    case OPT_ENV:
+    case OPT_WORKDIR: return FOR_COMMAND;
+    case OPT_VERIFY_FIRST: return FOR_RESTORE;
+    case OPT_NAME: return FOR_MANIFESTS;
+    case OPT_NOW:
+    case OPT_DATA: return FOR_RENDER;
+    default: return 0;
+  }
+}
+
+static const char *name_of(int option) {
+  const struct option *line = option_table;
+  while (line->name != NULL && line->val != option)
+    line++;
+  return line->name;
+}
+
+static bool takes(const struct command *command, int option) {
+  unsigned groups = groups_of(option);
+  if (groups == 0 || (groups & command->groups) != 0) return true;
+  (void)fprintf(stderr, "backupctl: %s takes no --%s\n", command->name, name_of(option));
+  return false;
+}
+
+/* What stands in the manifests must not stand on the command line, too: it would be ignored. */
+static bool fits_manifests(int option) {
+  bool ignored = (groups_of(option) & INSTEAD_OF_MANIFESTS) != 0 || option == OPT_NO_RECORD || option == OPT_ENV ||
+                 option == OPT_WORKDIR;
+  return !ignored;
+}
+
 static bool set_option(struct ctl_options *options, const struct command *command, int option, const char *value) {
   switch (option) {
     case OPT_STORAGE: options->storage = value; return true;
@@ -310,10 +376,13 @@ static int run_command(const struct command *command, int argc, char **argv) {
   memcpy(own, argv, (size_t)count * sizeof(*own));
   int code = CTL_OK;
   bool help = false;
+  int ignored = 0; /* an option that would be, with -f */
   for (int option;
        code == CTL_OK && !help && (option = getopt_long(count, own, "f:o:qvh", option_table, NULL)) != -1;) {
     help = option == OPT_HELP || option == 'h';
-    if (!help && !set_option(&options, command, option, optarg)) code = usage_error(command);
+    if (!help && !(takes(command, option) && set_option(&options, command, option, optarg)))
+      code = usage_error(command);
+    if (!fits_manifests(option)) ignored = option;
   }
   for (; code == CTL_OK && optind < count; optind++) {
     if (command->operand && options.operands.count == 0) {
@@ -321,11 +390,16 @@ static int run_command(const struct command *command, int argc, char **argv) {
       continue;
     }
     (void)fprintf(stderr, "backupctl: %s: what is this for?%s\n", own[optind],
-                  command->command ? " The command to run stands behind `--`." : "");
+                  (command->groups & FOR_COMMAND) != 0 ? " The command to run stands behind `--`." : "");
     code = usage_error(command);
   }
-  if (code == CTL_OK && options.argv != NULL && !command->command) {
+  if (code == CTL_OK && options.argv != NULL && (command->groups & FOR_COMMAND) == 0) {
     (void)fprintf(stderr, "backupctl: %s runs no command\n", command->name);
+    code = usage_error(command);
+  }
+  if (code == CTL_OK && options.files.count > 0 && (ignored != 0 || options.argv != NULL)) {
+    (void)fprintf(stderr, "backupctl: with -f the manifests say what is done: there is no place for %s%s\n",
+                  ignored != 0 ? "--" : "a command", ignored != 0 ? name_of(ignored) : "");
     code = usage_error(command);
   }
   if (code == CTL_OK && help)
