@@ -103,26 +103,54 @@ static int add_encryption(const struct ctl_manifests *manifests, const struct bo
   return BO_OK;
 }
 
-/* The platform gets the secrets that the template's env may name, each as "<secret>/<key>". */
+static const cJSON *member(const cJSON *object, const char *name) {
+  return cJSON_GetObjectItemCaseSensitive(object, name);
+}
+
+/* Does a container's env take a value from this entry of this Secret? */
+static bool is_referenced(const cJSON *pod, const char *secret, const char *entry) {
+  const cJSON *container = NULL;
+  const cJSON *variable = NULL;
+  cJSON_ArrayForEach(container, member(pod, "containers")) {
+    cJSON_ArrayForEach(variable, member(container, "env")) {
+      const cJSON *reference = member(member(variable, "valueFrom"), "secretKeyRef");
+      if (strcmp(ctl_text(reference, "name"), secret) == 0 && strcmp(ctl_text(reference, "key"), entry) == 0)
+        return true;
+    }
+  }
+  return false;
+}
+
+static int add_referenced(const struct bo_secret_object *secret, const cJSON *pod, cJSON *secrets,
+                          struct bo_error *error) {
+  for (size_t i = 0; i < secret->count; i++) {
+    if (!is_referenced(pod, secret->meta.name, secret->entries[i].name)) continue;
+    BO_CLEANUP_BUFFER struct bo_buffer name = BO_BUFFER_INIT;
+    if (!bo_buffer_printf(&name, "%s/%s", secret->meta.name, secret->entries[i].name)) return bo_error_no_memory(error);
+    if (add_secret(secrets, bo_buffer_text(&name), &secret->entries[i], error) != BO_OK) return BO_ERROR;
+  }
+  return BO_OK;
+}
+
+/* The platform gets the secrets that the template's env names, each as "<secret>/<key>", and no others: the private key
+ * to restore with is likely to be among them, and it is none of a command's business. */
 static int add_platform(const struct ctl_options *options, const struct ctl_manifests *manifests,
                         const struct bo_backup_run *run, cJSON *spec, struct bo_error *error) {
   cJSON *platform = cJSON_AddObjectToObject(spec, "platform");
   (void)cJSON_AddStringToObject(platform, "plugin", options->platform == NULL ? "local" : options->platform);
   if (run->spec.pod_template == NULL) return BO_OK;
   cJSON *secrets = cJSON_AddArrayToObject(platform, "secrets");
+  cJSON *pod = cJSON_Parse(run->spec.pod_template->spec_json);
+  int result = pod == NULL ? bo_error_no_memory(error) : BO_OK;
   for (size_t i = 0; i < manifests->count; i++) {
-    for (size_t j = 0; j < manifests->sets[i].manifest_count; j++) {
+    for (size_t j = 0; result == BO_OK && j < manifests->sets[i].manifest_count; j++) {
       const struct bo_secret_object *secret = manifests->sets[i].manifests[j].secret;
       if (secret == NULL || strcmp(namespace_of(&secret->meta), namespace_of(&run->meta)) != 0) continue;
-      for (size_t k = 0; k < secret->count; k++) {
-        char name[600];
-        (void)snprintf(name, sizeof(name), "%s/%s", secret->meta.name, secret->entries[k].name);
-        if (memchr(secret->entries[k].bytes, '\0', secret->entries[k].size) != NULL) continue; /* no env value */
-        if (add_secret(secrets, name, &secret->entries[k], error) != BO_OK) return BO_ERROR;
-      }
+      result = add_referenced(secret, pod, secrets, error);
     }
   }
-  return BO_OK;
+  cJSON_Delete(pod);
+  return result;
 }
 
 static void add_strings(cJSON *array, const struct bo_strings *strings) {
