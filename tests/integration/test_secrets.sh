@@ -263,13 +263,16 @@ for command in backup restore; do
   wait_for "$work/read"
   check_processes
   grep -qszF "WORD=$env_secret" /proc/[0-9]*/environ || problem "the command has no variable WORD"
+  "${search[@]}" "$(runner_pid)" --age "$secrets/age" >"$work/found" 2>&1
+  [ ! -s "$work/found" ] || problem "in the runner's memory: $(cat "$work/found")"
   : >"$work/on" >"$work/end"
   finish
   check_status 0
   conclude "$command -f: nowhere but in the command's own environment"
 done
-for arguments in "status" "status shop" "status -o json" "validate -f $secrets/run.yaml" "verify -f $secrets/run.yaml -v -o json"; do
-  run $arguments "${common[@]}"
+for arguments in "status ${common[*]}" "status shop ${common[*]}" "status -o json ${common[*]}" "validate -f $secrets/run.yaml" \
+  "verify -f $secrets/run.yaml -v -o json ${common[*]}"; do
+  run $arguments
   check_status 0
   check_said_nothing
   check_left_nothing
