@@ -45,7 +45,7 @@ int bo_read_file(const char *path, size_t limit, struct bo_buffer *buffer, struc
   return result;
 }
 
-static int sync_folder_of(const char *path, struct bo_error *error) {
+int bo_sync_folder_of(const char *path, struct bo_error *error) {
   BO_CLEANUP_FREE char *folder = strdup(path);
   if (folder == NULL) return bo_error_no_memory(error);
   char *slash = strrchr(folder, '/');
@@ -72,7 +72,7 @@ int bo_write_file_atomically(const char *path, const void *bytes, size_t size, m
     (void)unlink(temporary);
     return result;
   }
-  return sync_folder_of(path, error);
+  return bo_sync_folder_of(path, error);
 }
 
 int bo_make_folders(const char *path, mode_t mode, struct bo_error *error) {

@@ -20,6 +20,9 @@ int bo_read_file(const char *path, size_t limit, struct bo_buffer *buffer, struc
  * fsync, rename, fsync of the folder. */
 int bo_write_file_atomically(const char *path, const void *bytes, size_t size, mode_t mode, struct bo_error *error);
 
+/* Makes the entry of `path` in its folder durable: after a rename, say. */
+int bo_sync_folder_of(const char *path, struct bo_error *error);
+
 /* mkdir -p. Folders that are there keep their mode. */
 int bo_make_folders(const char *path, mode_t mode, struct bo_error *error);
 

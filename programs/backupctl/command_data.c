@@ -1,8 +1,4 @@
 /* The commands that move data: backup, restore, cat, verify, decode. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/text.h"
@@ -141,43 +137,19 @@ static cJSON *reading_spec(const struct ctl_options *options, const struct known
   return spec;
 }
 
-/* ---- an output file that appears only when all is proven ---- */
-
-static int open_output(const struct ctl_options *options, struct bo_buffer *temporary, int *fd,
-                       struct bo_error *error) {
-  if (options->output_file == NULL) {
-    *fd = STDOUT_FILENO;
-    return BO_OK;
-  }
-  (void)bo_buffer_printf(temporary, "%s.XXXXXX", options->output_file);
-  if (temporary->failed) return bo_error_no_memory(error);
-  *fd = mkostemp(temporary->bytes, O_CLOEXEC);
-  return *fd >= 0 ? BO_OK : bo_error_errno(error, errno, "%s", options->output_file);
-}
-
-static int close_output(const struct ctl_options *options, const struct bo_buffer *temporary, int fd, bool proven,
-                        struct bo_error *error) {
-  if (options->output_file == NULL) return BO_OK;
-  int result = BO_OK;
-  if (proven && (fsync(fd) != 0 || rename(bo_buffer_text(temporary), options->output_file) != 0))
-    result = bo_error_errno(error, errno, "%s", options->output_file);
-  if (!proven || result != BO_OK) (void)unlink(bo_buffer_text(temporary));
-  (void)close(fd);
-  return result;
-}
-
-static int run_reading(const struct ctl_options *options, const cJSON *spec, int input_fd, int output_fd, bool *proven,
+/* The report comes last: only then is a file where it belongs. */
+static int run_reading(const struct ctl_options *options, const cJSON *spec, int input_fd, struct ctl_output *output,
                        struct bo_error *error) {
   struct ctl_runner_result result;
-  if (ctl_runner_run(options, spec, input_fd, output_fd, NULL, &result, error) != BO_OK) return -1;
-  *proven = strcmp(ctl_text(result.result, "state"), "successful") == 0;
-  /* Stdout may be the data's: then a success is silent. */
   struct ctl_options shown = *options;
-  if (output_fd == STDOUT_FILENO) {
+  /* Stdout may be the data's: then a success is silent. */
+  if (output->fd == STDOUT_FILENO) {
     shown.quiet = true;
     shown.json = false;
   }
-  int code = ctl_report(&shown, &result);
+  if (ctl_runner_run(options, spec, input_fd, output->fd, NULL, &result, error) != BO_OK) return -1;
+  bool proven = strcmp(ctl_text(result.result, "state"), "successful") == 0;
+  int code = ctl_output_close(output, proven, error) == BO_OK ? ctl_report(&shown, &result) : -1;
   ctl_runner_result_free(&result);
   return code;
 }
@@ -185,10 +157,9 @@ static int run_reading(const struct ctl_options *options, const cJSON *spec, int
 int ctl_restore(const struct ctl_options *options) {
   struct bo_error error = BO_ERROR_INIT;
   struct known known = {.stat = NULL};
-  BO_CLEANUP_BUFFER struct bo_buffer temporary = BO_BUFFER_INIT;
+  struct ctl_output output = {.fd = -1};
   bool writes = strcmp(options->command, "cat") == 0;
   cJSON *spec = NULL;
-  int output_fd = -1;
   int code = -1;
   if (options->key == NULL) {
     (void)bo_error_set(&error, BO_CLASS_CONFIG, 0, "--key KEY is required: the object's name in the storage");
@@ -198,13 +169,12 @@ int ctl_restore(const struct ctl_options *options) {
       struct ctl_runner_result answer = {.result = known.stat};
       (void)cJSON_ReplaceItemInObjectCaseSensitive(known.stat, "operation", cJSON_CreateString(options->command));
       code = ctl_report(options, &answer);
-    } else if ((!writes || open_output(options, &temporary, &output_fd, &error) == BO_OK) &&
-               (spec = reading_spec(options, &known, output_fd, &error)) != NULL) {
-      bool proven = false;
-      code = run_reading(options, spec, -1, output_fd, &proven, &error);
-      if (writes && close_output(options, &temporary, output_fd, proven, &error) != BO_OK) code = -1;
+    } else if ((!writes || ctl_output_open(options->output_file, &output, &error) == BO_OK) &&
+               (spec = reading_spec(options, &known, output.fd, &error)) != NULL) {
+      code = run_reading(options, spec, -1, &output, &error);
     }
   }
+  (void)ctl_output_close(&output, false, NULL);
   if (code == -1) code = ctl_complain(options, &error);
   cJSON_Delete(spec);
   cJSON_Delete(known.stat);
@@ -216,18 +186,16 @@ int ctl_restore(const struct ctl_options *options) {
 
 int ctl_decode(const struct ctl_options *options) {
   struct bo_error error = BO_ERROR_INIT;
-  BO_CLEANUP_BUFFER struct bo_buffer temporary = BO_BUFFER_INIT;
-  int output_fd = -1;
+  struct ctl_output output = {.fd = -1};
   int code = -1;
-  bool proven = false;
   cJSON *spec = ctl_request(options, "decode", NULL, &error);
   if (spec != NULL && ctl_request_decoding(options, spec, NULL, NULL, &error) == BO_OK &&
-      open_output(options, &temporary, &output_fd, &error) == BO_OK) {
+      ctl_output_open(options->output_file, &output, &error) == BO_OK) {
     (void)cJSON_AddNumberToObject(spec, "inputFd", 3);
     (void)cJSON_AddNumberToObject(spec, "outputFd", 4);
-    code = run_reading(options, spec, STDIN_FILENO, output_fd, &proven, &error);
-    if (close_output(options, &temporary, output_fd, proven, &error) != BO_OK) code = -1;
+    code = run_reading(options, spec, STDIN_FILENO, &output, &error);
   }
+  (void)ctl_output_close(&output, false, NULL);
   if (code == -1) code = ctl_complain(options, &error);
   cJSON_Delete(spec);
   return code;

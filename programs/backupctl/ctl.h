@@ -136,6 +136,20 @@ void ctl_record_drop(const char *path);
  * another run is BO_CLASS_CORRUPT. */
 int ctl_record_load(const char *path, const char *uid, cJSON **json, struct bo_error *error);
 
+/* ---- output.c ---- */
+
+/* Where data go: stdout, or a file that appears only when they are proven. */
+struct ctl_output {
+  int fd;
+  char *target;    /* NULL: stdout */
+  char *temporary; /* NULL: the file has no name yet */
+};
+
+/* `path` NULL: stdout. */
+int ctl_output_open(const char *path, struct ctl_output *output, struct bo_error *error);
+/* Also after a failed open. On an error the target is as it was, or, when only making it durable failed, the new one. */
+int ctl_output_close(struct ctl_output *output, bool proven, struct bo_error *error);
+
 /* ---- progress.c ---- */
 
 struct ctl_progress {

@@ -44,3 +44,67 @@ for option in '--recipient age1x' '--compress none' '--key k' '--env A=B' '--no-
   refused "-f and $option" "with -f .* no place for ${option% *}" backup -f "$work/run.yaml" "${common[@]}" $option
 done
 refused "-f and a command" 'no place for a command' backup -f "$work/run.yaml" "${common[@]}" -- echo data
+
+# ---- -o FILE: what it may replace, and when
+
+echo data >"$work/data"
+backup -- cat "$work/data"
+conclude "a backup to read"
+# cat_to FILE: `backupctl cat` of it.
+cat_to() { run cat "${storage[@]}" "${common[@]}" --key k -o "$1"; }
+
+if mknod "$work/device" c 1 3 2>/dev/null; then
+  cat_to "$work/device"
+  check_status 2
+  check_said 'no regular file'
+  [ -c "$work/device" ] || problem "the device was replaced"
+  conclude "-o DEVICE: it is left alone"
+fi
+ln -s nowhere "$work/dangling"
+cat_to "$work/dangling"
+check_status 2
+check_said 'link to nowhere'
+conclude "-o LINK to nowhere"
+
+echo old >"$work/old" && chmod 640 "$work/old" && ln -s old "$work/link"
+cat_to "$work/link"
+check_status 0
+[ -L "$work/link" ] || problem "the link was replaced"
+cmp -s "$work/data" "$work/old" || problem "the file behind the link is not the data"
+[ "$(stat -c %a "$work/old")" = 640 ] || problem "its mode is $(stat -c %a "$work/old")"
+conclude "-o LINK: the file behind it is replaced, and keeps its mode"
+
+gzip -c "$work/data" >"$work/object"
+TMPDIR=$work/tmp "$work/bin/backupctl" decode -o "$work/object" <"$work/object" >"$work/out" 2>"$work/err"
+status=$?
+check_status 2
+check_said 'it is the input, too'
+gunzip -c "$work/object" | cmp -s - "$work/data" || problem "the object was replaced"
+conclude "decode -o of its own input"
+
+mkdir "$work/target"
+TMPDIR=$work/tmp "$work/bin/backupctl" decode -o "$work/target/file" < <(cat "$work/object" && sleep 60) >"$work/out" 2>"$work/err" &
+pid=$!
+sleep 0.7
+[ -z "$(ls -A "$work/target")" ] || problem "something is to be seen before the end: $(ls -A "$work/target")"
+kill -KILL "$pid"
+wait "$pid" 2>/dev/null
+[ -z "$(ls -A "$work/target")" ] || problem "something is left: $(ls -A "$work/target")"
+check_gone 10
+conclude "decode -o, killed: nothing is left, not even under another name"
+
+# The name is taken by a folder meanwhile: the file cannot appear, and there must be no success.
+mkfifo "$work/input"
+TMPDIR=$work/tmp "$work/bin/backupctl" decode -o "$work/target/late" <"$work/input" >"$work/out" 2>"$work/err" &
+pid=$!
+exec 9>"$work/input"
+sleep 0.5
+mkdir "$work/target/late"
+cat "$work/object" >&9
+exec 9>&-
+wait "$pid"
+status=$?
+[ "$status" -ne 0 ] || problem "it says that it succeeded"
+[ ! -s "$work/out" ] || problem "it reported a success: $(head -n 1 "$work/out")"
+[ "$(ls -A "$work/target")" = late ] || problem "something is left: $(ls -A "$work/target")"
+conclude "-o FILE that cannot appear: no success is reported"
