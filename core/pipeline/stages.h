@@ -26,6 +26,7 @@ struct bo_transform_stage {
    * others are treated as each says. Without any, every stream goes through the transform. */
   const struct bo_signature *signatures;
   size_t signature_count;
+  bool passed_on; /* out: the stream had none of the signatures, so the transform has proven nothing of it */
 };
 
 void bo_transform_stage_init(struct bo_transform_stage *stage, const char *name, struct bo_transform *transform);

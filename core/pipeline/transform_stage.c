@@ -54,7 +54,8 @@ static int pass_on(struct bo_stage *stage) {
 static int run(struct bo_stage *stage, struct bo_error *error) {
   struct bo_transform_stage *self = (struct bo_transform_stage *)stage;
   int recognized = self->signature_count == 0 ? BO_OK : recognize(self, error);
-  if (recognized != BO_OK) return recognized == BO_DONE ? pass_on(stage) : BO_ERROR;
+  self->passed_on = recognized == BO_DONE;
+  if (recognized != BO_OK) return self->passed_on ? pass_on(stage) : BO_ERROR;
   struct bo_output out = {.size = BO_RING_SLOT_BYTES};
   if (!bo_ring_reserve(stage->out, &out.bytes)) return BO_ERROR;
   for (;;) {

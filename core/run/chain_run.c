@@ -287,9 +287,12 @@ static bool token_is_pending(const struct bo_run *run, const struct bo_error *er
   return run->abandoned || error->error_class == BO_CLASS_UNDECIDED;
 }
 
+/* Before the chain is taken apart. */
 static const char *proof_of_reading(const struct bo_run *run) {
   if (run->spec->expect.sha256_plain != NULL || run->spec->expect.sha256_stored != NULL) return BO_PROVEN_BY_RECORD;
-  return has_transforms(run) ? BO_PROVEN_BY_FORMAT : BO_PROVEN_BY_LENGTH;
+  for (unsigned i = 0; i < run->transform_count; i++)
+    if (!run->transform_stages[i].passed_on) return BO_PROVEN_BY_FORMAT;
+  return run->spec->operation == BO_OP_DECODE ? BO_PROVEN_BY_NOTHING : BO_PROVEN_BY_LENGTH;
 }
 
 static int judge(struct bo_run *run, struct bo_error *error) {
@@ -355,6 +358,7 @@ int bo_run_verify_first(struct bo_run *run, struct bo_error *error) {
   memcpy(run->first_sha256_stored, first->sha256_stored, sizeof(run->first_sha256_stored));
   run->expect.sha256_plain = run->first_sha256_plain;
   run->expect.sha256_stored = run->first_sha256_stored;
+  first->proof = NULL; /* nothing is restored yet */
   return BO_OK;
 }
 

@@ -14,6 +14,7 @@
 #define BO_PROVEN_BY_RECORD "record" /* reading: sizes and hashes are those of the backup */
 #define BO_PROVEN_BY_FORMAT "format" /* reading: the format's own checks to its end, but no record */
 #define BO_PROVEN_BY_LENGTH "length" /* reading: no format and no record: as long as the storage said */
+#define BO_PROVEN_BY_NOTHING "none"  /* decoding: no format: the input has ended, which a cut one does, too */
 
 struct bo_run_result {
   enum bo_operation operation;

@@ -39,6 +39,7 @@ static const char *proof_in_words(const char *proof) {
       {"record", "sizes and hashes are those that the backup recorded"},
       {"format", "the format's own checks held to the end (there is no record to compare with)"},
       {"length", "the length is the announced one (no format, and no record to compare with)"},
+      {"none", "none: the input came to its end, but one that is cut does that, too"},
   };
   for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
     if (strcmp(words[i][0], proof) == 0) return words[i][1];

@@ -108,3 +108,22 @@ status=$?
 [ ! -s "$work/out" ] || problem "it reported a success: $(head -n 1 "$work/out")"
 [ "$(ls -A "$work/target")" = late ] || problem "something is left: $(ls -A "$work/target")"
 conclude "-o FILE that cannot appear: no success is reported"
+
+# ---- a proof is only what was proven
+
+echo plain >"$store/foreign"
+run verify "${storage[@]}" "${common[@]}" --key foreign
+check_status 0
+grep -q 'proof .*the length is the announced one' "$work/out" || problem "another proof than the length"
+conclude "an object of unknown format that is none: no format has proven it"
+for compression in auto none; do
+  TMPDIR=$work/tmp "$work/bin/backupctl" decode --compression "$compression" -o "$work/decoded" <"$work/data" >"$work/out" 2>"$work/err"
+  status=$?
+  check_status 0
+  grep -q 'proof .*none' "$work/out" || problem "there was a proof"
+  conclude "decode --compression $compression of what is not compressed: no proof"
+done
+run restore "${storage[@]}" "${common[@]}" --key foreign --verify-first -o json -- false
+check_status 1
+grep -q '"proof"' "$work/out" && problem "a failure with a proof"
+conclude "a restore that fails behind --verify-first has no proof"
