@@ -128,7 +128,7 @@ static bool next_chunk(struct age_stream *stream, struct bo_input *in, int mode,
     return true;
   }
   size_t copied = left < unit - stream->filled ? left : unit - stream->filled;
-  memcpy(stream->chunk + stream->filled, in->bytes + in->position, copied);
+  if (copied > 0) memcpy(stream->chunk + stream->filled, in->bytes + in->position, copied); /* at the end: NULL, 0 */
   in->position += copied;
   stream->filled += copied;
   if (!*last && (stream->filled < unit || copied == left)) return false;
