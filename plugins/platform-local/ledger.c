@@ -101,26 +101,33 @@ static bool renew(struct store *store, const char *path) {
   return false;
 }
 
+/* *locked false, without an error: somebody else has it. */
+static int lock_lease(struct lease *lease, const char *holder, bool *locked, struct bo_error *error) {
+  *locked = false;
+  lease->fd = open(lease->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (lease->fd < 0) return bo_error_errno(error, errno, "%s", lease->path);
+  if (flock(lease->fd, LOCK_EX | LOCK_NB) != 0)
+    return errno == EWOULDBLOCK ? BO_OK : bo_error_errno(error, errno, "%s: locking it", lease->path);
+  if (!is_still(lease)) return BO_OK;
+  *locked = true;
+  if (ftruncate(lease->fd, 0) != 0) return bo_error_errno(error, errno, "%s: writing it", lease->path);
+  return bo_write_all(lease->fd, holder, strlen(holder), error);
+}
+
 static int take(struct store *store, const char *path, const char *holder, int *held, struct bo_error *error) {
   struct lease *lease = calloc(1, sizeof(*lease));
+  bool locked = false;
   if (lease == NULL) return bo_error_no_memory(error);
+  lease->fd = -1;
   lease->path = strdup(path);
-  lease->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  int result = lease->path != NULL ? BO_OK : bo_error_no_memory(error);
-  if (result == BO_OK && lease->fd < 0) result = bo_error_errno(error, errno, "%s", path);
-  bool locked = result == BO_OK && flock(lease->fd, LOCK_EX | LOCK_NB) == 0;
-  if (result == BO_OK && !locked && errno != EWOULDBLOCK) result = bo_error_errno(error, errno, "%s: locking it", path);
-  if (locked) *held = is_still(lease);
-  if (*held != 0 && (ftruncate(lease->fd, 0) != 0 || bo_write_all(lease->fd, holder, strlen(holder), error) != BO_OK)) {
-    *held = 0;
-    result = bo_error_errno(error, errno, "%s: writing it", path);
-  }
-  if (*held == 0) {
+  int result = lease->path != NULL ? lock_lease(lease, holder, &locked, error) : bo_error_no_memory(error);
+  if (result != BO_OK || !locked) {
     lease_free(lease);
     return result;
   }
   lease->next = store->leases;
   store->leases = lease;
+  *held = 1;
   return BO_OK;
 }
 

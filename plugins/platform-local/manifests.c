@@ -38,8 +38,12 @@ static int compare_name(const void *name, const void *file) {
 }
 
 static struct manifest_file *find_file(const struct store *store, const char *name) {
-  if (name == NULL || store->file_count == 0) return NULL;
+  if (store->files == NULL) return NULL;
   return bsearch(name, store->files, store->file_count, sizeof(*store->files), compare_name);
+}
+
+static struct manifest_file *file_of(const struct store *store, const struct entry *entry) {
+  return entry->source != NULL ? find_file(store, entry->source) : NULL;
 }
 
 static bool same_status(const struct stat *a, const struct stat *b) {
@@ -209,26 +213,11 @@ static void tell_problems(const struct store *store, const struct bo_manifest_se
   }
 }
 
-static int read_file(struct store *store, struct manifest_file *file, struct bo_error *error) {
-  struct stat status;
-  struct bo_error own = BO_ERROR_INIT;
-  BO_CLEANUP_MANIFEST_SET struct bo_manifest_set set = {0};
-  bool is_new = true;
-  file->again = file->soon = false;
-  if (manifests_read(store, file->name, &status, &set, &file->broken, &own) != BO_OK) {
-    if (own.error_class == BO_CLASS_NO_MEMORY) return bo_error_no_memory(error);
-    if (!file->broken || !file->known) store_warn(store, "%s", own.text);
-    file->known = file->broken = file->soon = true;
-    return BO_OK;
-  }
-  is_new = !file->known || !same_status(&status, &file->status);
-  file->known = true;
-  file->status = status;
-  file->soon = bo_realtime_ms() - ((int64_t)status.st_ctim.tv_sec * 1000 + status.st_ctim.tv_nsec / 1000000) < RACY_MS;
+static int take_over_all(struct store *store, struct manifest_file *file, const struct bo_manifest_set *set,
+                         struct bo_error *error) {
   file->has_secrets = false;
-  if (is_new) tell_problems(store, &set);
-  for (size_t i = 0; i < set.manifest_count; i++) {
-    const struct bo_manifest *manifest = &set.manifests[i];
+  for (size_t i = 0; i < set->manifest_count; i++) {
+    const struct bo_manifest *manifest = &set->manifests[i];
     int result = BO_OK;
     if (manifest->kind == BO_MANIFEST_SECRET)
       file->has_secrets = true;
@@ -240,6 +229,30 @@ static int read_file(struct store *store, struct manifest_file *file, struct bo_
     file->broken = true;
   }
   return BO_OK;
+}
+
+static int64_t age_ms(const struct stat *status) {
+  return bo_realtime_ms() - ((int64_t)status->st_ctim.tv_sec * 1000 + status->st_ctim.tv_nsec / 1000000);
+}
+
+/* An error is one of the state folder's: the file counts as unread then. */
+static int read_file(struct store *store, struct manifest_file *file, struct bo_error *error) {
+  struct stat status = {0};
+  struct bo_error own = BO_ERROR_INIT;
+  BO_CLEANUP_MANIFEST_SET struct bo_manifest_set set = {0};
+  file->again = file->soon = false;
+  if (manifests_read(store, file->name, &status, &set, &file->broken, &own) != BO_OK) {
+    if (own.error_class == BO_CLASS_NO_MEMORY) return bo_error_no_memory(error);
+    if (!file->broken || !file->known) store_warn(store, "%s", own.text);
+    file->known = file->broken = file->soon = true;
+    return BO_OK;
+  }
+  if (!file->known || !same_status(&status, &file->status)) tell_problems(store, &set);
+  file->status = status;
+  file->soon = age_ms(&status) < RACY_MS;
+  int result = take_over_all(store, file, &set, error);
+  file->known = result == BO_OK;
+  return result;
 }
 
 /* ---- what is gone -------------------------------------------------------------------------------------------- */
@@ -262,7 +275,7 @@ static int look_for_missing(struct store *store, bool *waiting, struct bo_error 
   uint64_t now_ms = bo_monotonic_ms();
   for (size_t i = store->count; i-- > 0;) {
     struct entry *entry = store->entries[i];
-    const struct manifest_file *file = find_file(store, entry->source);
+    const struct manifest_file *file = file_of(store, entry);
     if (entry->source == NULL || entry->claimed || (file != NULL && file->broken)) {
       entry->missing_since_ms = 0;
       continue;
@@ -318,7 +331,7 @@ static int scan(struct store *store, bool *soon, struct bo_error *error) {
   if (!can_list(store)) return BO_OK;
   (void)mark_changed(store);
   for (size_t i = 0; i < store->count; i++) {
-    const struct manifest_file *file = find_file(store, store->entries[i]->source);
+    const struct manifest_file *file = file_of(store, store->entries[i]);
     if (file == NULL || file->changed) store->entries[i]->claimed = false;
   }
   for (size_t i = 0; result == BO_OK && i < store->file_count; i++) {

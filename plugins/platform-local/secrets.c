@@ -108,7 +108,7 @@ static int read_folder(const struct store *store, const char *namespace_name, co
 
 static int read_manifest(const struct store *store, const struct manifest_file *file, const char *namespace_name,
                          const char *name, struct bo_buffer *json, bool *found, struct bo_error *error) {
-  struct stat status;
+  struct stat status = {0};
   bool broken = false;
   char path[PATH_MAX];
   BO_CLEANUP_MANIFEST_SET struct bo_manifest_set set = {0};

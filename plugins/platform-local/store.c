@@ -121,7 +121,7 @@ static void entry_free(struct entry *entry) {
 struct entry *store_add(struct store *store, const struct object_key *key) {
   if (store->count == store->capacity) {
     size_t capacity = store->capacity > 0 ? store->capacity * 2 : 64;
-    struct entry **grown = reallocarray(store->entries, capacity, sizeof(*grown));
+    struct entry **grown = reallocarray(store->entries, capacity, sizeof(struct entry *));
     if (grown == NULL) return NULL;
     store->entries = grown;
     store->capacity = capacity;

@@ -70,7 +70,7 @@ int user_resolve(const struct user_wish *wish, const char *where, struct bo_loca
                         user->uid);
   if (wish->group >= 0)
     user->gid = (uint32_t)wish->group;
-  else if (user->uid != geteuid())
+  else if (entry != NULL && user->uid != geteuid())
     user->gid = entry->pw_gid;
   if (may_become(user, where, error) != BO_OK) return BO_ERROR;
   user->change = user->uid != geteuid() || user->gid != getegid();

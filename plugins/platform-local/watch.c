@@ -52,7 +52,7 @@ static void told_free(struct told *told) {
 }
 
 static bool told_insert(struct watch *watch, size_t at, const struct entry *entry) {
-  if (watch->count == watch->capacity) {
+  if (watch->told == NULL || watch->count == watch->capacity) {
     size_t capacity = watch->capacity > 0 ? watch->capacity * 2 : 64;
     struct told *grown = reallocarray(watch->told, capacity, sizeof(*grown));
     if (grown == NULL) return false;

@@ -380,6 +380,60 @@ START_TEST(what_was_deleted_comes_back_only_with_another_manifest) {
 }
 END_TEST
 
+START_TEST(a_manifest_removed_while_nobody_looked_deletes) {
+  struct world world;
+  world_open(&world);
+  write_manifest(&world, "a.yaml", RUN("a", ", finalizers: [x/y]"));
+  write_manifest(&world, "b.yaml", RUN("b", ""));
+  CLEANUP_JSON cJSON *first = get(&world, "BackupRun", "a");
+  world.fixture.operations->close(world.fixture.platform);
+  remove_manifest(&world, "a.yaml");
+  remove_manifest(&world, "b.yaml");
+  world.fixture.platform = open_platform(&world, world.manifests, world.state);
+  ck_assert(is_there(&world, "BackupRun", "b")); /* not at once */
+  WAIT_FOR(!is_there(&world, "BackupRun", "b"));
+  CLEANUP_JSON cJSON *going = get(&world, "BackupRun", "a");
+  ck_assert_str_ne(text_at(going, "metadata", "deletionTimestamp"), "");
+  /* It comes back while the old one is still going, and has to wait for that. */
+  write_manifest(&world, "a.yaml", RUN("a", ""));
+  (void)usleep(1200000);
+  CLEANUP_JSON cJSON *still = get(&world, "BackupRun", "a");
+  ck_assert_str_eq(text_at(still, "metadata", "uid"), text_at(first, "metadata", "uid"));
+  cJSON_Delete(patch(&world, "a", 0, "{\"metadata\":{\"finalizers\":[]}}"));
+  WAIT_FOR(is_there(&world, "BackupRun", "a"));
+  CLEANUP_JSON cJSON *second = get(&world, "BackupRun", "a");
+  ck_assert_str_ne(text_at(second, "metadata", "uid"), text_at(first, "metadata", "uid"));
+  world_close(&world);
+}
+END_TEST
+
+START_TEST(a_full_disk_changes_nothing) {
+  struct world world;
+  struct bo_error error = BO_ERROR_INIT;
+  char path[256], *json = NULL;
+  world_open(&world);
+  write_manifest(&world, "a.yaml", RUN("a", ""));
+  CLEANUP_JSON cJSON *before = get(&world, "BackupRun", "a");
+  (void)usleep(1100000);
+  /* What a full disk does, done by a file in the place of a folder: no record can be made. */
+  (void)snprintf(path, sizeof(path), "%s/BackupStorage", world.state);
+  ck_assert_int_eq(bo_write_file_atomically(path, "", 0, 0600, NULL), BO_OK);
+  write_manifest(&world, "a.yaml", STORAGE("disk", "/srv") "---\n" RUN("a", ""));
+  for (int i = 0; i < 5; i++) {
+    (void)usleep(1100000); /* longer than what is missing is waited for */
+    ck_assert_int_ne(try_get(&world, "BackupRun", "", "a", &json, &error), BO_OK);
+  }
+  ck_assert_int_eq(unlink(path), 0);
+  (void)usleep(1100000);
+  CLEANUP_JSON cJSON *after = get(&world, "BackupRun", "a");
+  ck_assert(cJSON_Compare(before, after, true));
+  ck_assert(is_there(&world, "BackupStorage", "disk"));
+  fake_host_fail_at(&world.fixture.host, 1);
+  expect_error(try_get(&world, "BackupRun", "", "a", &json, &error), &error, BO_CLASS_NO_MEMORY, "memory");
+  world_close(&world);
+}
+END_TEST
+
 /* ---- watch ---------------------------------------------------------------------------------------------------- */
 
 struct watcher {
@@ -793,6 +847,8 @@ int main(void) {
   tcase_add_test(objects, objects_are_created_and_deleted);
   tcase_add_test(objects, finalizers_hold_an_object);
   tcase_add_test(objects, what_was_deleted_comes_back_only_with_another_manifest);
+  tcase_add_test(objects, a_manifest_removed_while_nobody_looked_deletes);
+  tcase_add_test(objects, a_full_disk_changes_nothing);
   tcase_add_test(objects, a_watch_tells_every_change);
   tcase_add_test(objects, saving_slowly_deletes_nothing);
   tcase_add_test(objects, a_folder_that_is_gone_deletes_nothing);
