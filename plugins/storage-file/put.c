@@ -280,7 +280,7 @@ int file_put_close(void *instance, struct bo_error *error) {
     link = &(*link)->next;
   *link = put->next;
   if (put->data >= 0) (void)close(put->data);
-  if (put->id[0] != '\0') result = file_end_put(put->state, put->id, error);
+  if (put->id[0] != '\0') result = file_end_put(put->state, put->id, put->key, error);
   if (put->state >= 0) (void)close(put->state);
   if (put->root >= 0) (void)close(put->root);
   storage->host->free(storage->host->context, put);

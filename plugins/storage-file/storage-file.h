@@ -110,8 +110,9 @@ void file_put_close_all(struct file_storage *storage);
 void file_put_path(char path[FILE_PUT_PATH_SIZE], const char *id, const char *name);
 
 /* ---- sweep.c */
-/* Removes all that the put `id` has in the state folder. BO_OK also when there is nothing. */
-int file_end_put(int state, const char *id, struct bo_error *error);
+/* Removes all that the put `id` has in the state folder, and with its `key` (NULL: not known) also the metadata of a
+ * commit that died. BO_OK also when there is nothing. */
+int file_end_put(int state, const char *id, const char *key, struct bo_error *error);
 int file_discard(void *storage, const char *key, const char *token, struct bo_error *error);
 int file_sweep(void *storage, const char *prefix, uint64_t older_than_seconds, uint64_t *count, struct bo_error *error);
 

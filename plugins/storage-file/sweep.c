@@ -15,15 +15,21 @@ static bool is_id(const char *text) {
   return strspn(text, "0123456789abcdef") == FILE_ID_SIZE - 1 && text[FILE_ID_SIZE - 1] == '\0';
 }
 
-int file_end_put(int state, const char *id, struct bo_error *error) {
+int file_end_put(int state, const char *id, const char *key, struct bo_error *error) {
   static const char *const names[] = {"data", "object"};
   /* A commit can put a file into the folder while it is being emptied, but only once. */
   for (int i = 0; i < 3; i++) {
     for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
       char path[FILE_PUT_PATH_SIZE];
       file_put_path(path, id, names[n]);
-      if (unlinkat(state, path, 0) != 0 && errno != ENOENT)
+      struct stat status;
+      bool is_data = n == 0 && fstatat(state, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+      if (unlinkat(state, path, 0) != 0) {
+        if (errno == ENOENT) continue;
         return bo_error_errno(error, errno, "removing " FILE_STATE_FOLDER "/%s, which is left of a put", path);
+      }
+      /* These data will never be at the key: nor need a commit that died have left metadata for them. */
+      if (is_data && key != NULL) file_metadata_remove(state, key, &status);
     }
     if (unlinkat(state, id, AT_REMOVEDIR) == 0 || errno == ENOENT) return BO_OK;
     if (errno != ENOTEMPTY && errno != EEXIST) break;
@@ -35,12 +41,11 @@ int file_discard(void *instance, const char *key, const char *token, struct bo_e
   struct file_storage *storage = instance;
   BO_CLEANUP_FD int root = -1;
   BO_CLEANUP_FD int state = -1;
-  (void)key;
   if (!is_id(token))
     return bo_error_set(error, BO_CLASS_CONFIG, EINVAL, "'%.40s' is no token of a put into a folder", token);
   if (file_open_root(storage, &root, error) != BO_OK || file_open_state(root, false, &state, error) != BO_OK)
     return BO_ERROR;
-  return state < 0 ? BO_OK : file_end_put(state, token, error);
+  return state < 0 ? BO_OK : file_end_put(state, token, key, error);
 }
 
 /* Whether the put is to be ended. One without a known key never handed out its token, or is being committed, or is
@@ -70,7 +75,7 @@ int file_sweep(void *instance, const char *prefix, uint64_t older_than_seconds, 
   for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
     if (file_check_cancelled(storage, error) != BO_OK) return BO_ERROR;
     if (!is_id(entry->d_name) || !is_due(state, entry->d_name, prefix, older_than_seconds)) continue;
-    if (file_end_put(state, entry->d_name, error) != BO_OK) return BO_ERROR;
+    if (file_end_put(state, entry->d_name, NULL, error) != BO_OK) return BO_ERROR;
     (*count)++;
   }
   return file_metadata_sweep(storage, root, state, prefix, older_than_seconds, error);
