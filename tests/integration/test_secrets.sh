@@ -65,6 +65,17 @@ check_processes() {
   done
 }
 
+# search_memory OPTION...: looks for keys in the runner's memory; what is found is in $work/found.
+search_memory() {
+  python3 "${BASH_SOURCE%/*}/memory_search.py" "$(pgrep -P "$pid" -f "$work/bin/backup-runner" | head -n 1)" "$@" >"$work/found" 2>&1
+}
+# check_memory WHEN OPTION...: sanitizers keep what was freed, in terabytes of address space.
+check_memory() {
+  sanitized && return
+  search_memory "${@:2}"
+  [ ! -s "$work/found" ] || problem "in the runner's memory $1: $(cat "$work/found")"
+}
+
 wait_for() {
   local until=$((SECONDS + 60))
   while [ ! -e "$1" ] && kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $until ]; do sleep 0.02; done
@@ -95,7 +106,6 @@ for kind in age ed25519 rsa; do
   check_left_nothing
   conclude "a backup to an $kind recipient"
 
-  search=(python3 "${BASH_SOURCE%/*}/memory_search.py")
   keys=(--ssh "$secrets/$kind")
   [ "$kind" = age ] && keys=(--age "$secrets/age")
   for option in '' --verify-first; do
@@ -104,14 +114,10 @@ for kind in age ed25519 rsa; do
       $option --env BO_TEST_MARK -- "${pausing_command[@]}"
     wait_for "$work/read"
     check_processes
-    "${search[@]}" "$(runner_pid)" "${keys[@]}" >"$work/found" 2>&1
-    [ ! -s "$work/found" ] || problem "in the memory while the command reads: $(cat "$work/found")"
-    "${search[@]}" "$(runner_pid)" --text "key=the-key-$kind" >"$work/found" 2>&1
-    grep -q '^key, in' "$work/found" || problem "the search does not even find the object's key: $(cat "$work/found")"
+    check_memory "while the command reads" "${keys[@]}"
     : >"$work/on"
     wait_for "$eof"
-    "${search[@]}" "$(runner_pid)" "${keys[@]}" >"$work/found" 2>&1
-    [ ! -s "$work/found" ] || problem "in the memory after everything was read: $(cat "$work/found")"
+    check_memory "after everything was read" "${keys[@]}"
     : >"$work/end"
     finish
     check_status 0
@@ -122,11 +128,12 @@ for kind in age ed25519 rsa; do
   start restore --storage faulty --param "path=$store" --param fault=slow:3000 "${common[@]}" --no-record \
     --key "the-key-$kind" --identity "$secrets/$kind" --verify-first --env BO_TEST_MARK -- "${reader[@]}"
   for ((i = 0; i < 50; i++)); do
-    "${search[@]}" "$(runner_pid)" "${keys[@]}" >"$work/found" 2>&1
-    grep -q 'as text, in' "$work/found" && grep -qE '(decoded|scalar|d of an RSA).*, in' "$work/found" && break
+    sanitized && break
+    search_memory "${keys[@]}" --text "key=the-key-$kind"
+    grep -q '^key, in' "$work/found" && grep -q 'as text, in' "$work/found" && grep -qE '(decoded|scalar|d of an RSA).*, in' "$work/found" && break
     sleep 0.05
   done
-  [ "$i" -lt 50 ] || problem "an identity that must be in the memory is not found: $(cat "$work/found")"
+  [ "$i" -lt 50 ] || problem "a key that must be in the memory is not found: $(cat "$work/found")"
   kill -INT "$pid"
   finish
   check_status 130
@@ -163,8 +170,7 @@ start restore "${storage[@]}" "${with_secret[@]}" "${common[@]}" --key locked --
   --compress none --env BO_TEST_MARK -- "${pausing_command[@]}"
 wait_for "$work/read"
 check_processes
-"${search[@]}" "$(runner_pid)" --text "passphrase=$passphrase" >"$work/found" 2>&1
-[ ! -s "$work/found" ] || problem "in the memory: $(cat "$work/found")"
+check_memory "while the command reads" --text "passphrase=$passphrase"
 : >"$work/on" >"$work/end"
 finish
 check_status 0
@@ -263,8 +269,7 @@ for command in backup restore; do
   wait_for "$work/read"
   check_processes
   grep -qszF "WORD=$env_secret" /proc/[0-9]*/environ || problem "the command has no variable WORD"
-  "${search[@]}" "$(runner_pid)" --age "$secrets/age" >"$work/found" 2>&1
-  [ ! -s "$work/found" ] || problem "in the runner's memory: $(cat "$work/found")"
+  check_memory "while the command runs" --age "$secrets/age"
   : >"$work/on" >"$work/end"
   finish
   check_status 0
