@@ -134,6 +134,29 @@ START_TEST(a_killed_put_is_undone_by_its_token) {
 }
 END_TEST
 
+/* As if it had been killed with its metadata in place, just before the rename onto the key. */
+START_TEST(a_commit_killed_in_its_last_moment_is_undone_by_its_token) {
+  static const struct bo_pair pairs[] = {{"run-uid", "1234"}};
+  static const char token[] = "00112233445566778899aabbccddeeff";
+  struct rig rig;
+  char folder[128];
+  char data[160];
+  rig_open(&rig, 0);
+  RIG_OK(put_with(&rig, "other", pairs, 1, "text"));
+  RIG_OK(put_with(&rig, "k", pairs, 1, "text"));
+  (void)snprintf(folder, sizeof(folder), FILE_STATE_FOLDER "/%s", token);
+  (void)snprintf(data, sizeof(data), "%s/data", folder);
+  ck_assert_int_eq(mkdirat(rig.root, folder, 0700), 0);
+  ck_assert_int_eq(renameat(rig.root, "k", rig.root, data), 0);
+  ck_assert_uint_eq(count_metadata(&rig), 2);
+  RIG_OK(rig.ops->discard(rig.storage, "k", token, &rig.error));
+  ck_assert_str_eq(tree_text(&rig), "other\n");
+  ck_assert_uint_eq(count_metadata(&rig), 1);
+  ck_assert_uint_eq(stat_object(&rig, "other").metadata_count, 1);
+  rig_close(&rig);
+}
+END_TEST
+
 /* ---- discarded */
 
 /* 0 and 1: noticed by the commit; 2 and 3: by a write */
@@ -365,6 +388,7 @@ int main(void) {
   tcase_set_timeout(tests, 300);
   tcase_add_loop_test(tests, a_kill_at_any_moment_leaves_the_old_or_the_new, 0, 2);
   tcase_add_loop_test(tests, a_killed_put_is_undone_by_its_token, 0, 2);
+  tcase_add_test(tests, a_commit_killed_in_its_last_moment_is_undone_by_its_token);
   tcase_add_loop_test(tests, a_discarded_put_can_never_be_committed, 0, 4);
   tcase_add_loop_test(tests, a_committed_put_is_not_undone, 0, 2);
   tcase_add_test(tests, a_token_is_checked);
