@@ -39,6 +39,12 @@ static int read_on(struct bo_storage_source *self, struct bo_get *get, void *byt
       bo_get_close(get);
       struct bo_object again = {.size = sizeof(again)};
       result = bo_get_open(get, self->storage, self->key, offset_bytes, self->object.etag, &again, error);
+      /* The end is measured against what was announced at first. */
+      if (result == BO_OK && again.size_bytes != self->object.size_bytes)
+        return bo_error_set(
+            error, BO_CLASS_CORRUPT, 0,
+            "the object had %llu bytes, but %llu when it was opened again after a fault: it is changing",
+            (unsigned long long)self->object.size_bytes, (unsigned long long)again.size_bytes);
     } while (result == BO_RETRY);
     if (result != BO_OK) return result;
   }
@@ -107,6 +113,19 @@ static int ask(struct bo_storage_sink *self, struct bo_object *object, struct bo
   }
 }
 
+/* What the storage has is not what was written. It must not be taken for the backup, so it goes. */
+static int remove_wrong_size(struct bo_storage_sink *self, const struct bo_object *object, uint64_t size_bytes,
+                             struct bo_error *error) {
+  struct bo_error why = BO_ERROR_INIT;
+  const char *if_match = object->etag[0] == '\0' ? NULL : object->etag;
+  bool removed = bo_storage_remove(self->storage, self->key, if_match, &why) == BO_OK;
+  return bo_error_set(
+      error, removed ? BO_CLASS_CORRUPT : BO_CLASS_UNDECIDED, 0,
+      "after the commit the storage says that the object has %llu bytes, but %llu were written; it %s%s",
+      (unsigned long long)object->size_bytes, (unsigned long long)size_bytes,
+      removed ? "was removed" : "could not be removed, so it is there: ", why.text);
+}
+
 /* After a commit: does the storage itself agree? */
 static int prove_commit(struct bo_storage_sink *self, uint64_t size_bytes, struct bo_error *error) {
   struct bo_object object;
@@ -123,13 +142,7 @@ static int prove_commit(struct bo_storage_sink *self, uint64_t size_bytes, struc
   if (!is_ours(self, &object))
     return bo_error_set(error, BO_CLASS_CONFLICT, 0,
                         "the object at the key after the commit is not this run's: another writer has replaced it");
-  if (object.size_bytes != size_bytes) {
-    (void)bo_storage_remove(self->storage, self->key, object.etag[0] == '\0' ? NULL : object.etag, NULL);
-    return bo_error_set(error, BO_CLASS_CORRUPT, 0,
-                        "after the commit the storage says that the object has %llu bytes, but %llu were written; it "
-                        "was removed",
-                        (unsigned long long)object.size_bytes, (unsigned long long)size_bytes);
-  }
+  if (object.size_bytes != size_bytes) return remove_wrong_size(self, &object, size_bytes, error);
   self->object = object;
   self->proof = BO_PROOF_STAT;
   return BO_OK;

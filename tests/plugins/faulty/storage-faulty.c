@@ -16,9 +16,12 @@ enum fault {
   OPEN_FAILS,
   CLOSE_FAILS,
   CRASH_AT_OPEN,
+  HANG_AT_OPEN,
+  HANG_AT_CANCEL,
   PROBE_FAILS,
   STAT_FAILS,
   STAT_WRONG_SIZE,
+  WRONG_SIZE_STAYS,
   SLOW,
   PUT_OPEN_FAILS,
   WRITE_FAILS_AT,
@@ -37,6 +40,7 @@ enum fault {
   HANG_AT_COMMIT,
   GET_FAILS_AT,
   GET_RETRIES_AT,
+  GET_RESUMES_SHORT,
   GET_SHORT,
   GET_LONG,
   GET_FLIPS_AT,
@@ -50,10 +54,13 @@ static const struct fault_choice choices[] = {
     {"none", NONE},
     {"open-fails", OPEN_FAILS},                     /* the instance cannot be made */
     {"crash-at-open", CRASH_AT_OPEN},               /* SIGSEGV in open */
+    {"hang-at-open", HANG_AT_OPEN},                 /* for ever */
+    {"hang-at-cancel", HANG_AT_CANCEL},             /* for ever, whoever it is that cancels */
     {"close-fails", CLOSE_FAILS},                   /* put_close aborts, but says that something is left */
     {"probe-fails", PROBE_FAILS},                   /* not permitted */
     {"stat-fails", STAT_FAILS},                     /* not permitted */
     {"stat-wrong-size", STAT_WRONG_SIZE},           /* one byte more than there is */
+    {"wrong-size-stays", WRONG_SIZE_STAYS},         /* the same, and an object cannot be removed */
     {"slow", SLOW},                                 /* :MS before each write and read; cancelling ends it */
     {"put-open-fails", PUT_OPEN_FAILS},             /* no put is begun */
     {"write-fails-at", WRITE_FAILS_AT},             /* :N, no space */
@@ -72,6 +79,7 @@ static const struct fault_choice choices[] = {
     {"hang-at-commit", HANG_AT_COMMIT},             /* before anything is visible, until cancelled */
     {"get-fails-at", GET_FAILS_AT},                 /* :N, an I/O error */
     {"get-retries-at", GET_RETRIES_AT},             /* :N, BO_RETRY, once for each get that is opened */
+    {"get-resumes-short", GET_RESUMES_SHORT},       /* :N, the same; what is opened again is a byte shorter */
     {"get-short", GET_SHORT},                       /* ends one byte early, as if that were the end */
     {"get-long", GET_LONG},                         /* one byte more than announced */
     {"get-flips-at", GET_FLIPS_AT},                 /* :N, one bit of what a read gives is another */
@@ -132,6 +140,7 @@ static int faulty_open(const struct bo_host *host, const struct bo_config *confi
   if (fault_parse(choices, config->values[PARAM_FAULT].string, &fault, &number, error) != BO_OK) return BO_ERROR;
   if (fault == OPEN_FAILS) return fail(error, BO_CLASS_CONFIG);
   if (fault == CRASH_AT_OPEN) fault_crash();
+  if (fault == HANG_AT_OPEN) fault_hang();
   struct faulty *storage = host->alloc(host->context, sizeof(*storage));
   if (storage == NULL) return bo_error_set(error, BO_CLASS_NO_MEMORY, 0, "no memory");
   const struct bo_plugin *wrapped = wrapped_plugin_init(host, error);
@@ -155,6 +164,7 @@ static void faulty_close(void *instance) {
 
 static void faulty_cancel(void *instance) {
   struct faulty *storage = instance;
+  if (storage->fault == HANG_AT_CANCEL) fault_hang();
   storage->operations->cancel(storage->wrapped);
 }
 
@@ -234,6 +244,7 @@ static int faulty_get_open(void *instance, const char *key, uint64_t offset_byte
   int result =
       storage->operations->get_open(storage->wrapped, key, offset_bytes, if_match, object, &get->wrapped, error);
   if (result != BO_OK) return result;
+  if (storage->fault == GET_RESUMES_SHORT && offset_bytes > 0) object->size_bytes--;
   get->calls = 0;
   get->bytes = offset_bytes;
   get->object_bytes = object->size_bytes;
@@ -246,6 +257,7 @@ static void spoil(struct transfer *get, unsigned char *bytes, size_t capacity, s
   struct faulty *storage = get->storage;
   bool is_end = *size == 0;
   get->bytes += *size;
+  if (storage->fault == GET_RESUMES_SHORT && get->bytes > get->object_bytes && !is_end) --*size;
   if (storage->fault == GET_SHORT && !is_end && get->bytes == get->object_bytes) --*size;
   if (storage->fault == GET_LONG && is_end && get->bytes == get->object_bytes) {
     bytes[0] = 0;
@@ -261,7 +273,7 @@ static int faulty_get_read(void *instance, void *bytes, size_t capacity, size_t 
   struct faulty *storage = get->storage;
   get->calls++;
   if (is_at(get, GET_FAILS_AT)) return fail(error, BO_CLASS_IO);
-  if (is_at(get, GET_RETRIES_AT)) {
+  if (is_at(get, GET_RETRIES_AT) || is_at(get, GET_RESUMES_SHORT)) {
     (void)fail(error, BO_CLASS_NETWORK);
     return BO_RETRY;
   }
@@ -287,7 +299,8 @@ static int faulty_stat(void *instance, const char *key, struct bo_object *object
   struct faulty *storage = instance;
   if (storage->fault == STAT_FAILS) return fail(error, BO_CLASS_IO);
   int result = storage->operations->stat(storage->wrapped, key, object, error);
-  if (result == BO_OK && storage->fault == STAT_WRONG_SIZE) object->size_bytes++;
+  bool wrong = storage->fault == STAT_WRONG_SIZE || storage->fault == WRONG_SIZE_STAYS;
+  if (result == BO_OK && wrong) object->size_bytes++;
   return result;
 }
 
@@ -299,6 +312,7 @@ static int faulty_list(void *instance, const char *prefix, const char *after, ui
 
 static int faulty_remove(void *instance, const char *key, const char *if_match, struct bo_error *error) {
   struct faulty *storage = instance;
+  if (storage->fault == WRONG_SIZE_STAYS) return fail(error, BO_CLASS_AUTH);
   return storage->operations->remove(storage->wrapped, key, if_match, error);
 }
 
