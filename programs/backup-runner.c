@@ -37,6 +37,9 @@
 /* A Pod's termination message is cut at 4,096 bytes by Kubernetes. */
 #define RESULT_FILE_BYTES 4096
 
+/* A plugin that needs longer to say what it is hangs. */
+#define DESCRIBE_SECONDS 20
+
 enum exit_code { EXIT_RUN_SUCCEEDED = 0, EXIT_RUN_FAILED = 1, EXIT_USAGE = 2 };
 
 struct options {
@@ -210,6 +213,7 @@ static int run(const struct options *options) {
 }
 
 static int describe(const char *path) {
+  (void)alarm(DESCRIBE_SECONDS);
   struct bo_error error = BO_ERROR_INIT;
   struct bo_loaded_plugin *plugin = NULL;
   BO_CLEANUP_BUFFER struct bo_buffer json = BO_BUFFER_INIT;

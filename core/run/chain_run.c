@@ -222,6 +222,7 @@ static void fail_chain(struct bo_run *run, const char *stage, const char *format
   va_start(args, format);
   (void)bo_error_vset(&error, BO_CLASS_TIMEOUT, 0, format, args);
   va_end(args);
+  bo_run_bound_calls(run, 0);
   bo_chain_fail(&run->chain, stage, &error);
 }
 
@@ -250,6 +251,7 @@ static void watch(struct bo_run *run) {
     uint64_t now_ms = bo_monotonic_ms();
     const char *function = NULL;
     if (give_up_ms == 0 && bo_chain_has_failed(&run->chain, NULL, NULL)) {
+      bo_run_bound_calls(run, 0);
       stop_workload(run);
       give_up_ms = bo_monotonic_ms() + RETURN_MS;
       continue;
@@ -321,6 +323,7 @@ static int judge(struct bo_run *run, struct bo_error *error) {
 
 /* One pass of the chain. */
 static int pass(struct bo_run *run, const struct bo_put_options *options, bool first_pass, struct bo_error *error) {
+  bo_run_bound_calls(run, 0);
   bo_chain_init(&run->chain);
   int result = build(run, options, first_pass, error);
   if (result == BO_OK) result = bo_chain_start(&run->chain, error);
@@ -330,6 +333,7 @@ static int pass(struct bo_run *run, const struct bo_put_options *options, bool f
     return result;
   }
   (void)pthread_mutex_lock(&run->lock);
+  (void)alarm(0); /* from here on the chain's own watch */
   run->chain_active = true;
   bool cancelled = run->cancelled;
   struct bo_error why = run->cancel_error;

@@ -69,6 +69,11 @@ int bo_run_verify_first(struct bo_run *run, struct bo_error *error);
 /* The single questions: list, stat, remove, discard, sweep, probe. */
 int bo_run_question(struct bo_run *run, struct bo_error *error);
 
+/* For calls of plugins that nothing watches: those outside of the chain, and those that end it. Unless the run comes to
+ * its next step within the time for a call and `extra_ms`, SIGALRM ends the process, and the owner is told of that by
+ * the end of the pipe. Any thread. */
+void bo_run_bound_calls(const struct bo_run *run, uint64_t extra_ms);
+
 /* Notes the stage of a failure, unless one is noted. Returns BO_ERROR. */
 int bo_run_fail(struct bo_run *run, const char *stage);
 

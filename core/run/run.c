@@ -18,6 +18,11 @@ int bo_run_fail(struct bo_run *run, const char *stage) {
   return BO_ERROR;
 }
 
+void bo_run_bound_calls(const struct bo_run *run, uint64_t extra_ms) {
+  uint64_t seconds = (run->spec->limits.call_ms + run->spec->limits.grace_ms + extra_ms) / 1000 + 10;
+  (void)alarm(seconds < 86400 ? (unsigned)seconds : 86400);
+}
+
 /* ---- cancellation, from the owner's thread ---- */
 
 static void cancel(void *context, const struct bo_error *why) {
@@ -27,6 +32,7 @@ static void cancel(void *context, const struct bo_error *why) {
     run->cancelled = true;
     run->cancel_error = *why;
   }
+  bo_run_bound_calls(run, 0);
   if (run->chain_active) bo_chain_fail(&run->chain, "owner", why);
   if (run->platform_active) bo_platform_cancel(&run->platform);
   if (run->storage_active) bo_storage_cancel(&run->storage);
@@ -114,6 +120,7 @@ static int open_storage(struct bo_run *run, struct bo_error *error) {
 static int start_workload(struct bo_run *run, struct bo_error *error) {
   const struct bo_run_spec *spec = run->spec;
   if (spec->operation != BO_OP_BACKUP && spec->operation != BO_OP_RESTORE) return BO_OK;
+  bo_run_bound_calls(run, (uint64_t)spec->start_deadline_ms);
   int opened = bo_platform_open(&run->platform, run->platform_plugin.plugin, &run->platform_plugin.config.table,
                                 run->context->log, error);
   bo_config_free(&run->platform_plugin.config);
@@ -157,14 +164,8 @@ static void end_workload(struct bo_run *run) {
   bo_platform_close(&run->platform);
 }
 
-/* For calls of plugins outside the chain, which nothing else watches: one that never returns ends the process, and the
- * owner is told of that by the end of the pipe. */
-static void bound_by_alarm(const struct bo_run *run) {
-  uint64_t seconds = (run->spec->limits.call_ms + run->spec->limits.grace_ms) / 1000 + 10;
-  (void)alarm(seconds < 86400 ? (unsigned)seconds : 86400);
-}
-
 static int execute(struct bo_run *run, struct bo_error *error) {
+  bo_run_bound_calls(run, 0);
   int loaded = load_plugins(run, error);
   bo_run_spec_forget_secrets(run->spec);
   if (loaded != BO_OK) return BO_ERROR;
@@ -179,7 +180,7 @@ static int execute(struct bo_run *run, struct bo_error *error) {
     case BO_OP_PROBE:
       set_flag(run, &run->storage_active, true);
       if (was_cancelled(run, error)) return bo_run_fail(run, "owner");
-      bound_by_alarm(run);
+      bo_run_bound_calls(run, 0);
       return bo_run_question(run, error);
     default: break;
   }
@@ -211,7 +212,7 @@ bool bo_run_execute(const struct bo_run_context *context, struct bo_run_result *
     if (error.error_class == BO_CLASS_CANCELLED && was_cancelled(run, &why)) error = why;
     result->error = error;
   }
-  bound_by_alarm(run);
+  bo_run_bound_calls(run, 0);
   if (!run->abandoned) end_workload(run);
   fill_tail(run);
   result->completion_ms = bo_realtime_ms();

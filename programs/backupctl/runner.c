@@ -455,8 +455,8 @@ int ctl_describe(const char *file, cJSON **json, struct bo_error *error) {
   (void)close(lines[0]);
   if (result != BO_OK) return result;
   if (WIFSIGNALED(status))
-    return bo_error_set(error, BO_CLASS_INTERNAL, 0, "%s: the plugin crashed when it was loaded (signal %d)", file,
-                        WTERMSIG(status));
+    return bo_error_set(error, BO_CLASS_INTERNAL, 0, "%s: the plugin %s when it was loaded (signal %d)", file,
+                        WTERMSIG(status) == SIGALRM ? "hung" : "crashed", WTERMSIG(status));
   *json = cJSON_Parse(bo_buffer_text(&text));
   if (WEXITSTATUS(status) == 0 && cJSON_IsObject(*json)) return BO_OK;
   cJSON_Delete(*json);

@@ -127,3 +127,32 @@ run restore "${storage[@]}" "${common[@]}" --key foreign --verify-first -o json 
 check_status 1
 grep -q '"proof"' "$work/out" && problem "a failure with a proof"
 conclude "a restore that fails behind --verify-first has no proof"
+
+# ---- what a storage says is held against what it said before
+
+faulty=(--storage faulty --param "path=$store" "${common[@]}")
+noise 300000 >"$work/noise"
+run backup "${storage[@]}" --no-record --compress none --key r -- cat "$work/noise"
+run verify "${faulty[@]}" --no-record --param fault=get-resumes-short:2 --key r
+check_status 3
+check_said 'opened again after a fault'
+conclude "an object that is shorter when a read goes on: not the whole"
+
+run backup "${faulty[@]}" --param fault=wrong-size-stays --key stays -- echo data
+check_status 4
+check_said 'could not be removed, so it is there'
+grep -q 'nothing was stored' "$work/err" && problem "it says that nothing was stored"
+[ -e "$store/stays" ] || problem "it was removed"
+conclude "an object of a wrong size that cannot be removed: it says so"
+rm -f "$store/stays"
+
+# ---- no plugin's call lasts for ever, wherever it is made
+
+backup_fails "a storage that hangs when it is opened" 1 "a plugin's call did not come back" \
+  --storage faulty --param fault=hang-at-open --call-timeout 1s -- echo data
+check_within 30000
+for command in 'sleep 60' 'false'; do
+  backup_fails "a storage that hangs when it is cancelled, and $command" 1 'FAILED' \
+    --storage faulty --param fault=hang-at-cancel --call-timeout 1s --deadline 1s -- $command
+  check_within 40000
+done
