@@ -39,8 +39,10 @@ static struct conf_page *own_page;
 /* ---- verdicts ---- */
 
 static _Noreturn void BO_PRINTF(2, 0) conclude(int verdict, const char *format, va_list args) {
-  (void)vsnprintf(own_page->text, sizeof(own_page->text), format, args);
-  own_page->verdict = verdict;
+  if (own_page->verdict == CONF_NONE) { /* a process that the rule started may have been first */
+    (void)vsnprintf(own_page->text, sizeof(own_page->text), format, args);
+    own_page->verdict = verdict;
+  }
   _exit(0);
 }
 
@@ -92,7 +94,7 @@ int conf_child_main(const char *id, const struct conf_settings *settings) {
   if (conf.plugin != NULL) introduce(&conf.plugin->descriptor);
   conf.rule->run(&conf);
   if (conf.plugin != NULL) bo_plugin_unload(conf.plugin);
-  own_page->verdict = CONF_HELD;
+  if (own_page->verdict == CONF_NONE) own_page->verdict = CONF_HELD;
   return 0;
 }
 
