@@ -1,0 +1,1 @@
+LDLIBS_storage-s3 := -lcurl -lexpat -lcrypto
