@@ -60,7 +60,7 @@ void bo_run_spec_free(struct bo_run_spec *spec) {
 
 static void forget(struct bo_plugin_spec *plugin) {
   for (size_t i = 0; i < plugin->secret_count; i++)
-    OPENSSL_cleanse((void *)(uintptr_t)plugin->secrets[i].bytes, plugin->secrets[i].size);
+    OPENSSL_cleanse((void *)plugin->secrets[i].bytes, plugin->secrets[i].size);
   plugin->secret_count = 0;
 }
 
