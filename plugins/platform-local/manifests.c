@@ -158,7 +158,7 @@ static int update_object(struct store *store, struct entry *entry, struct manife
   CLEANUP_JSON cJSON *record = NULL;
   if (store_load(store, entry, &record, error) != BO_OK) return BO_ERROR;
   /* It has to go first. What the manifest says then is a new object. */
-  if (object_is_terminating(cJSON_GetObjectItemCaseSensitive(record, "object"))) {
+  if (!entry->deleted && object_is_terminating(cJSON_GetObjectItemCaseSensitive(record, "object"))) {
     file->again = file->soon = true;
     return BO_OK;
   }
@@ -265,7 +265,7 @@ static int delete_missing(struct store *store, struct entry *entry, struct bo_er
   cJSON_DeleteItemFromObjectCaseSensitive(record, "manifest");
   cJSON_DeleteItemFromObjectCaseSensitive(record, "source");
   const cJSON *object = cJSON_GetObjectItemCaseSensitive(record, "object");
-  if (object != NULL && object_is_terminating(object) && object_has_finalizers(object))
+  if (!entry->deleted && object_is_terminating(object) && object_has_finalizers(object))
     return store_save(store, entry, record, false, error); /* it is going already, but may come back then */
   return store_delete(store, entry, record, error);
 }

@@ -155,25 +155,42 @@ static uint64_t next_version(const struct store *store) {
   return now > store->version ? now : store->version + 1;
 }
 
+/* From the disk's shape to ours; takes `object` over. NULL when out of memory. */
+static cJSON *unpack(cJSON *object) {
+  cJSON *notes = cJSON_DetachItemFromObjectCaseSensitive(object, STORE_NOTES);
+  cJSON *record = cJSON_IsObject(notes) ? notes : cJSON_CreateObject();
+  if (record != notes) cJSON_Delete(notes);
+  if (record != NULL && object_set(record, "object", object)) return record;
+  if (record == NULL) cJSON_Delete(object);
+  cJSON_Delete(record);
+  return NULL;
+}
+
+/* And back, as text; NULL when out of memory. */
+static char *pack(cJSON *record) {
+  char *json = NULL;
+  cJSON *object = cJSON_DetachItemFromObjectCaseSensitive(record, "object");
+  if (cJSON_AddItemReferenceToObject(object, STORE_NOTES, record)) json = cJSON_PrintUnformatted(object);
+  cJSON_DeleteItemFromObjectCaseSensitive(object, STORE_NOTES);
+  return object_set(record, "object", object) ? json : NULL;
+}
+
 int store_load(struct store *store, const struct entry *entry, cJSON **record, struct bo_error *error) {
   const struct object_key *key = &entry->key;
   BO_CLEANUP_BUFFER struct bo_buffer text = BO_BUFFER_INIT;
   const char *kind = bo_manifest_kind_name(key->kind);
   int result = bo_state_load(store->state, kind, key->namespace_name, key->name, &text, error);
   if (result != BO_OK) return result;
-  *record = cJSON_Parse(bo_buffer_text(&text));
-  const cJSON *object = cJSON_GetObjectItemCaseSensitive(*record, "object");
-  bool deleted = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(*record, "deleted"));
-  if (deleted || (object_text(object_metadata(object), "uid") != NULL &&
-                  object_text(object_metadata(object), "resourceVersion") != NULL))
-    return BO_OK;
-  cJSON_Delete(*record);
-  *record = NULL;
-  return bo_error_set(
-      error, BO_CLASS_CORRUPT, 0,
-      "%s/%s/%s/%s.json is no record of an object (somebody changed it, or the disk did); put back a copy "
-      "of it, or remove it: the object is then taken for a new one",
-      store->folder, kind, key->namespace_name[0] != '\0' ? key->namespace_name : "_", key->name);
+  cJSON *object = cJSON_Parse(bo_buffer_text(&text));
+  if (object_text(object_metadata(object), "uid") != NULL) {
+    *record = unpack(object);
+    return *record != NULL ? BO_OK : bo_error_no_memory(error);
+  }
+  cJSON_Delete(object);
+  return bo_error_set(error, BO_CLASS_CORRUPT, 0,
+                      "%s/%s/%s/%s.json is no record of an object (somebody changed it, or the disk did); put back a "
+                      "copy of it, or remove it: the object is then taken for a new one",
+                      store->folder, kind, key->namespace_name[0] != '\0' ? key->namespace_name : "_", key->name);
 }
 
 static void entry_update(struct entry *entry, const cJSON *record) {
@@ -192,7 +209,7 @@ int store_save(struct store *store, struct entry *entry, cJSON *record, bool cha
   cJSON *object = cJSON_GetObjectItemCaseSensitive(record, "object");
   if (changed && object != NULL && !object_set_text(object_metadata(object), "resourceVersion", text))
     return bo_error_no_memory(error);
-  char *json = cJSON_PrintUnformatted(record);
+  char *json = pack(record);
   if (json == NULL) return bo_error_no_memory(error);
   int result = bo_state_save(store->state, bo_manifest_kind_name(key->kind), key->namespace_name, key->name, json,
                              strlen(json), error);
@@ -207,7 +224,6 @@ int store_save(struct store *store, struct entry *entry, cJSON *record, bool cha
 int store_drop(struct store *store, struct entry *entry, cJSON *record, struct bo_error *error) {
   const struct object_key *key = &entry->key;
   if (entry->source != NULL) {
-    cJSON_DeleteItemFromObjectCaseSensitive(record, "object");
     if (!object_set(record, "deleted", cJSON_CreateTrue())) return bo_error_no_memory(error);
     return store_save(store, entry, record, true, error);
   }
@@ -220,7 +236,7 @@ int store_drop(struct store *store, struct entry *entry, cJSON *record, struct b
 
 int store_delete(struct store *store, struct entry *entry, cJSON *record, struct bo_error *error) {
   cJSON *object = cJSON_GetObjectItemCaseSensitive(record, "object");
-  if (object == NULL || !object_has_finalizers(object)) return store_drop(store, entry, record, error);
+  if (entry->deleted || !object_has_finalizers(object)) return store_drop(store, entry, record, error);
   if (object_is_terminating(object)) return BO_OK;
   char now[BO_TIME_TEXT_MAX];
   bo_time_format(bo_realtime_ms() / 1000, now);

@@ -1,10 +1,12 @@
 /*
  * store.h - the objects that this machine has: an index in memory, and a record for each in the state folder.
  *
- * A record is JSON: {"object": what is handed out, "manifest": the user's manifest as it was last taken over, "source":
- * its file's name, "deleted": true}. "manifest" and "source" are missing where an object was created through
- * object_create. "deleted" means that the object is gone and its manifest is not: it must not come back, so the record
- * stays, without "object", until the manifest changes or goes.
+ * On the disk a record is the object's JSON, as other programs read and write it there, with one member more,
+ * STORE_NOTES:
+ * {"manifest": the user's manifest as it was last taken over, "source": its file's name, "deleted": true}. In memory it
+ * is {"object": without notes, "manifest", "source", "deleted"}. "manifest" and "source" are missing where an object
+ * was created through object_create. "deleted" means that the object is gone and its manifest is not: it must not come
+ * back, so the record stays as it last was until the manifest changes or goes.
  *
  * Everything here is called with store->lock held, but for open and close.
  */
@@ -59,6 +61,8 @@ struct store {
   struct watch *watches;
   struct lease *leases;
 };
+
+#define STORE_NOTES "platformLocal"
 
 #define CLEANUP_JSON BO_CLEANUP(store_cleanup_json_)
 static inline void store_cleanup_json_(cJSON **json) {

@@ -134,7 +134,7 @@ static int next_event(struct store *store, struct watch *watch, struct place *pl
     }
     if (entry == NULL && told == NULL) return BO_OK;
     int order = entry == NULL ? 1 : told == NULL ? -1 : store_compare(&entry->key, &told->key);
-    if (order > 0 || (order == 0 && strcmp(entry->uid, told->uid) != 0))
+    if (order > 0 || (order == 0 && (entry->deleted || strcmp(entry->uid, told->uid) != 0)))
       return tell_deleted(watch, place->told, event, error);
     place->entry++;
     size_t at = place->told++;

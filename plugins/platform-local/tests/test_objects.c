@@ -510,8 +510,10 @@ START_TEST(a_watch_tells_every_change) {
   WAIT_FOR(heard(&watcher, "-a -b "));
   ck_assert_int_eq(try_delete(&world, "d", NULL, &error), BO_OK);
   WAIT_FOR(heard(&watcher, "-b -d "));
+  ck_assert_int_eq(try_delete(&world, "c", NULL, &error), BO_OK); /* its manifest is still there */
+  WAIT_FOR(heard(&watcher, "-d -c "));
   watcher_cancel(&watcher);
-  ck_assert_str_eq(watcher.log, "+a +b +c = *b *a +d -a -b -d ");
+  ck_assert_str_eq(watcher.log, "+a +b +c = *b *a +d -a -b -d -c ");
   world_close(&world);
 }
 END_TEST
@@ -697,6 +699,35 @@ START_TEST(a_damaged_record_is_no_new_object) {
 }
 END_TEST
 
+/* As backupctl writes it: the object alone, without a resourceVersion. It is the same run, and has run. */
+START_TEST(a_record_of_another_program_is_taken_over) {
+  struct world world;
+  char path[256];
+  world_open(&world);
+  (void)snprintf(path, sizeof(path), "%s/BackupRun/default", world.state);
+  ck_assert_int_eq(bo_make_folders(path, 0700, NULL), BO_OK);
+  (void)snprintf(path, sizeof(path), "%s/BackupRun/default/a.json", world.state);
+  const char *json =
+      "{\"apiVersion\":\"backup-operator.io/v1\",\"kind\":\"BackupRun\",\"metadata\":{\"name\":\"a\",\"namespace\":"
+      "\"default\",\"uid\":\"u-1\"},\"spec\":{\"storage\":{\"name\":\"disk\"}},\"status\":{\"state\":"
+      "\"BackupSuccessful\"}}";
+  ck_assert_int_eq(bo_write_file_atomically(path, json, strlen(json), 0600, NULL), BO_OK);
+  write_manifest(&world, "a.yaml", RUN("a", ""));
+  CLEANUP_JSON cJSON *object = get(&world, "BackupRun", "a");
+  ck_assert_str_eq(text_at(object, "metadata", "uid"), "u-1");
+  ck_assert_str_eq(text_at(object, "status", "state"), "BackupSuccessful");
+  ck_assert_ptr_nonnull(cJSON_GetObjectItem(cJSON_GetObjectItem(object, "spec"), "backup"));
+  ck_assert_ptr_null(cJSON_GetObjectItem(object, "platformLocal"));
+  /* And ours is one that it can read. */
+  BO_CLEANUP_BUFFER struct bo_buffer text = BO_BUFFER_INIT;
+  BO_CLEANUP_MANIFEST_SET struct bo_manifest_set set = {0};
+  ck_assert_int_eq(bo_read_file(path, 1 << 20, &text, NULL), BO_OK);
+  ck_assert_int_eq(bo_manifest_from_json(text.bytes, text.size, "record", &set, NULL), BO_OK);
+  ck_assert_str_eq(set.manifests[0].run->status.state, "BackupSuccessful");
+  world_close(&world);
+}
+END_TEST
+
 /* ---- secrets -------------------------------------------------------------------------------------------------- */
 
 static int get_secret(struct world *world, const char *name, char **json, struct bo_error *error) {
@@ -856,6 +887,7 @@ int main(void) {
   tcase_add_test(objects, a_second_writer_is_refused);
   tcase_add_test(objects, a_kill_in_the_middle_of_patches_loses_nothing);
   tcase_add_test(objects, a_damaged_record_is_no_new_object);
+  tcase_add_test(objects, a_record_of_another_program_is_taken_over);
   tcase_add_test(objects, secrets_come_from_files_that_are_closed_to_others);
   tcase_add_test(objects, events_are_lines_in_a_bounded_file);
   tcase_add_test(objects, merge_patches_follow_the_rfc);
