@@ -151,3 +151,5 @@ void conf_host_fail_at(struct conf_host *host, long number) {
   host->failed = false;
   (void)pthread_mutex_unlock(&host->lock);
 }
+
+_Static_assert(offsetof(struct conf_host, newer) == sizeof(struct bo_host), "there is a gap behind the table");

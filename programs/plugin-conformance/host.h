@@ -18,6 +18,7 @@ struct conf_block;
 
 struct conf_host {
   struct bo_host table;
+  uint64_t newer[8];    /* right behind the table: services of a host of tomorrow, which point nowhere */
   pthread_mutex_t lock; /* guards what follows up to the atomics */
   struct conf_block *blocks;
   size_t live_blocks, live_bytes;

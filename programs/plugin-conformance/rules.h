@@ -99,6 +99,15 @@ void conf_at(const char *function);
     result_;                                   \
   })
 
+/* The same for bo_plugin_init, whose answer is a descriptor. */
+#define CONF_CALL_INIT(call)                 \
+  __extension__({                            \
+    conf_at("bo_plugin_init");               \
+    const struct bo_plugin *given_ = (call); \
+    conf_at(NULL);                           \
+    given_;                                  \
+  })
+
 /* ---- things that rules need ---- */
 
 /* The configuration that the user gave, in which the secret `canary` stands beside (NULL: none). `wrong` replaces a
