@@ -34,6 +34,7 @@ static void bar(const struct ctl_progress *progress, double done, struct bo_buff
 void ctl_progress_update(struct ctl_progress *progress, uint64_t plain_bytes, uint64_t stored_bytes) {
   uint64_t now_ms = bo_monotonic_ms();
   if (progress->silent || (!progress->terminal && now_ms - progress->last_ms < LINE_MS)) return;
+  if (plain_bytes < progress->last_bytes) progress->last_bytes = 0; /* verified first: the second reading has begun */
   double seconds = (double)(now_ms - progress->last_ms) / 1000;
   double rate = seconds > 0 ? (double)(plain_bytes - progress->last_bytes) / seconds : 0;
   progress->rate = progress->shown ? progress->rate * 0.6 + rate * 0.4 : rate;
