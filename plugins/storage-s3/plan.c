@@ -25,7 +25,7 @@ static int64_t max64(int64_t a, int64_t b) {
 }
 
 int64_t s3_plan_part(const struct s3_plan *plan, int64_t stored_bytes) {
-  int64_t size = stored_bytes / plan->divisor;
+  int64_t size = stored_bytes < plan->even_bytes ? plan->first_bytes : stored_bytes / plan->divisor;
   size = (size + MIB - 1) / MIB * MIB;
   return min64(max64(size, plan->first_bytes), plan->largest_bytes);
 }
@@ -60,9 +60,9 @@ static void choose_divisor(struct s3_plan *plan, int64_t wanted) {
   plan->divisor = low;
 }
 
-/* Even parts, with a tenth to spare: a hint is an estimate. */
+/* Even parts, with a quarter of them to spare, which grow: a hint is an estimate. */
 static int64_t even_part(int64_t hint, unsigned max_parts) {
-  int64_t count = max64((int64_t)max_parts * 9 / 10, 1);
+  int64_t count = max64((int64_t)max_parts * 3 / 4, 1);
   int64_t size = hint / count + 1;
   return (size + MIB - 1) / MIB * MIB;
 }
@@ -86,13 +86,15 @@ int s3_plan_make(struct s3_plan *plan, int64_t part_bytes, unsigned max_parts, u
                         "the object is expected to have %lld bytes, but S3 keeps at most 5 TiB in one",
                         (long long)size_hint_bytes);
   if (size_hint_bytes > 0) {
-    int64_t even = even_part(size_hint_bytes, max_parts);
-    if (even > plan->largest_bytes)
-      return bo_error_set(error, BO_CLASS_NO_MEMORY, 0,
-                          "an object of the expected %lld bytes in at most %u parts needs parts of %lld bytes in "
-                          "memory, more than memoryLimit allows (%lld): raise memoryLimit or maxParts",
-                          (long long)size_hint_bytes, max_parts, (long long)even, (long long)plan->largest_bytes);
+    if (size_hint_bytes > plan->largest_bytes * max_parts)
+      return bo_error_set(
+          error, BO_CLASS_NO_MEMORY, 0,
+          "an object of the expected %lld bytes in at most %u parts needs longer parts than memoryLimit "
+          "allows (%lld bytes): raise memoryLimit or maxParts",
+          (long long)size_hint_bytes, max_parts, (long long)plan->largest_bytes);
+    int64_t even = min64(even_part(size_hint_bytes, max_parts), plan->largest_bytes);
     plan->first_bytes = max64(plan->first_bytes, even);
+    plan->even_bytes = size_hint_bytes;
   }
   /* A store with few parts never gets to 5 TiB: a fifth of what it could take keeps memory in proportion. */
   int64_t most = (int64_t)max_parts * plan->largest_bytes;

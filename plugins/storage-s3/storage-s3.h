@@ -59,6 +59,7 @@ int s3_sign(const struct s3_signing *signing, struct bo_buffer *authorization, s
  * went before it. */
 struct s3_plan {
   int64_t first_bytes;
+  int64_t even_bytes;    /* up to here parts do not grow: the expected length */
   int64_t largest_bytes; /* no part is longer than this */
   int64_t divisor;
   int64_t buffer_bytes; /* parts in memory share this, but for a single one that is longer */
@@ -152,8 +153,8 @@ struct s3_request {
   const char *method;
   const char *key; /* NULL: the bucket */
   struct bo_pair query[S3_QUERY_MAX];
-  unsigned query_count;
   struct bo_pair headers[S3_HEADERS_MAX]; /* names in lower case */
+  unsigned query_count;
   unsigned header_count;
   const void *body;
   size_t body_size;
