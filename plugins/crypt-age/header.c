@@ -30,6 +30,7 @@ int age_header_error(struct bo_error *error, const char *format, ...) {
 /* ---- text ---- */
 
 int age_text_append(struct age_text *text, const void *bytes, size_t size, struct bo_error *error) {
+  if (size == 0) return BO_OK; /* also of NULL: the end of the input */
   if (size > AGE_HEADER_MAX - text->size)
     return bo_error_set(error, text->too_long_class, 0,
                         "age header: it is longer than %d bytes, the most that is allowed%s", AGE_HEADER_MAX,
