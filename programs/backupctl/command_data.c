@@ -8,28 +8,23 @@
 
 struct backup {
   const cJSON *spec;
-  const char *record_path; /* NULL: no record */
-  struct bo_error error;   /* why the commit was refused */
+  struct ctl_record *record; /* NULL: none is kept */
+  struct bo_error error;     /* why the commit was refused */
 };
 
 static bool prepare_record(void *context, const cJSON *sums) {
   struct backup *backup = context;
-  return backup->record_path == NULL ||
-         ctl_record_prepare(backup->record_path, backup->spec, sums, &backup->error) == BO_OK;
+  return backup->record == NULL || ctl_record_prepare(backup->record, backup->spec, sums, &backup->error) == BO_OK;
 }
 
-static int settle_record(struct backup *backup, const struct ctl_runner_result *result, struct bo_error *error) {
-  if (backup->record_path == NULL) return BO_OK;
-  if (strcmp(ctl_text(result->result, "state"), "successful") == 0)
-    return ctl_record_accept(backup->record_path, error);
-  /* An object that may exist keeps the record that tells whether it is whole. */
-  if (strcmp(ctl_text(result->result, "class"), "undecided") != 0) ctl_record_drop(backup->record_path);
-  return BO_OK;
+static enum ctl_outcome outcome_of(const cJSON *result) {
+  if (strcmp(ctl_text(result, "state"), "successful") == 0) return CTL_COMMITTED;
+  return strcmp(ctl_text(result, "class"), "undecided") == 0 ? CTL_NOT_KNOWN : CTL_NOT_COMMITTED;
 }
 
-static int run_backup(const struct ctl_options *options, const cJSON *spec, const char *record_path,
+static int run_backup(const struct ctl_options *options, const cJSON *spec, struct ctl_record *record,
                       struct bo_error *error) {
-  struct backup backup = {.spec = spec, .record_path = record_path, .error = BO_ERROR_INIT};
+  struct backup backup = {.spec = spec, .record = record, .error = BO_ERROR_INIT};
   const struct ctl_runner_hooks hooks = {.context = &backup, .commit = prepare_record};
   struct ctl_runner_result result;
   if (ctl_runner_run(options, spec, -1, -1, &hooks, &result, error) != BO_OK) return -1;
@@ -40,7 +35,7 @@ static int run_backup(const struct ctl_options *options, const cJSON *spec, cons
     (void)cJSON_AddStringToObject(result.result, "message", bo_buffer_text(&text));
   }
   struct bo_error record_error = BO_ERROR_INIT;
-  if (settle_record(&backup, &result, &record_error) != BO_OK)
+  if (record != NULL && ctl_record_settle(record, outcome_of(result.result), &record_error) != BO_OK)
     (void)fprintf(stderr, "backupctl: warning: %s\n", record_error.text);
   int code = ctl_report(options, &result);
   if (code == CTL_OK && !options->json && !options->quiet)
@@ -64,7 +59,8 @@ int ctl_backup(const struct ctl_options *options) {
   cJSON *spec = ctl_request(options, "backup", uid, &error);
   int code = spec == NULL ? BO_ERROR : BO_OK;
   if (code == BO_OK && !options->no_record) code = ctl_record_path(options, spec, &path, &error);
-  code = code != BO_OK ? -1 : run_backup(options, spec, options->no_record ? NULL : bo_buffer_text(&path), &error);
+  struct ctl_record record = {.path = bo_buffer_text(&path), .uid = uid, .lock_fd = -1};
+  code = code != BO_OK ? -1 : run_backup(options, spec, options->no_record ? NULL : &record, &error);
   if (code == -1) code = ctl_complain(options, &error);
   cJSON_Delete(spec);
   return code;

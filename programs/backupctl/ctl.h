@@ -120,18 +120,27 @@ void ctl_use_own_plugins(void);
 
 /* ---- record.c ---- */
 
-/* What a backup has written, beside the storage: so that a restore can tell the object from any other. */
+/* What a backup has written, kept beside the storage: so that a restore can tell the object from any other. */
 struct ctl_record {
-  char *path; /* of the record's file */
-  cJSON *json;
+  const char *path;
+  const char *uid; /* the run's */
+  int lock_fd;     /* -1: not prepared */
 };
 
 int ctl_record_path(const struct ctl_options *options, const cJSON *spec, struct bo_buffer *path,
                     struct bo_error *error);
-/* Written before a commit is granted, under a name of its own; takes the old one's place once the commit is known. */
-int ctl_record_prepare(const char *path, const cJSON *spec, const cJSON *sums, struct bo_error *error);
-int ctl_record_accept(const char *path, struct bo_error *error);
-void ctl_record_drop(const char *path);
+/* Written before a commit is granted, under a name of its own. Until it is settled no other process commits to the same
+ * key: the record that comes last is then of the object that came last. */
+int ctl_record_prepare(struct ctl_record *record, const cJSON *spec, const cJSON *sums, struct bo_error *error);
+
+enum ctl_outcome {
+  CTL_COMMITTED,     /* it becomes the key's record */
+  CTL_NOT_COMMITTED, /* it goes */
+  CTL_NOT_KNOWN      /* it stays, in case that its object is there */
+};
+/* Also when it was never prepared. */
+int ctl_record_settle(struct ctl_record *record, enum ctl_outcome outcome, struct bo_error *error);
+
 /* The record of the run `uid` (NULL: the newest), or *json NULL when there is none at all. An existing record of
  * another run is BO_CLASS_CORRUPT. */
 int ctl_record_load(const char *path, const char *uid, cJSON **json, struct bo_error *error);
@@ -147,7 +156,8 @@ struct ctl_output {
 
 /* `path` NULL: stdout. */
 int ctl_output_open(const char *path, struct ctl_output *output, struct bo_error *error);
-/* Also after a failed open. On an error the target is as it was, or, when only making it durable failed, the new one. */
+/* Also after a failed open. On an error the target is as it was, or, when only making it durable failed, the new one.
+ */
 int ctl_output_close(struct ctl_output *output, bool proven, struct bo_error *error);
 
 /* ---- progress.c ---- */

@@ -2,12 +2,15 @@
  * Records: what each backup wrote, kept apart from the storage.
  *
  * A format's own checks tell a cut or altered object, but not one valid object put in the place of another. A record
- * does: it holds the run's UID, sizes and hashes. It is written *before* the commit is granted, under a second name,
- * so that no object can exist without its record, and takes the first name once the commit is known. After a crash in
- * between both are there, and the object's own metadata say which of them is its.
+ * does: it holds the run's UID, sizes and hashes. HASH.json is the key's record. A new one is written *before* the
+ * commit is granted, as HASH.json.UID, so that no object can exist without its record, and becomes HASH.json once the
+ * commit is known. After a crash in between both are there, and the object's own metadata say which of them is its.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +18,10 @@
 #include "core/base/io.h"
 #include "core/base/sha256.h"
 #include "programs/backupctl/ctl.h"
+
+/* Another backup to the same key is between its grant and its end: so long it is waited for. */
+#define LOCK_WAIT_MS 10000
+#define LOCK_PAUSE_MS 20
 
 #define MAX_RECORD_BYTES ((size_t)65536)
 
@@ -69,23 +76,65 @@ int ctl_record_path(const struct ctl_options *options, const cJSON *spec, struct
   return bo_buffer_printf(path, "/records/%.40s.json", hash) ? BO_OK : bo_error_no_memory(error);
 }
 
-static char *next_name(const char *path) {
+/* The name of a record that waits for its commit. NULL: no memory, or a UID that cannot be part of one: it may come
+ * from a storage. */
+static char *waiting_name(const char *path, const char *uid) {
   char *name = NULL;
-  return asprintf(&name, "%s.next", path) < 0 ? NULL : name;
+  size_t length = strspn(uid, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
+  if (length == 0 || length > 64 || uid[length] != '\0') return NULL;
+  return asprintf(&name, "%s.%s", path, uid) < 0 ? NULL : name;
 }
+
+/* ---- the lock ---- */
+
+static char *lock_name(const char *path) {
+  char *name = NULL;
+  return asprintf(&name, "%.*s.lock", (int)(strlen(path) - strlen(".json")), path) < 0 ? NULL : name;
+}
+
+/* One try. The file may have been removed by its last owner meanwhile; then the lock is of no use. */
+static bool try_lock(const char *name, int *fd) {
+  struct stat held;
+  struct stat named;
+  *fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (*fd < 0) return false;
+  if (flock(*fd, LOCK_EX | LOCK_NB) == 0 && fstat(*fd, &held) == 0 && stat(name, &named) == 0 &&
+      held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+    return true;
+  (void)close(*fd);
+  *fd = -1;
+  errno = EWOULDBLOCK;
+  return false;
+}
+
+static int lock(struct ctl_record *record, struct bo_error *error) {
+  BO_CLEANUP_FREE char *name = lock_name(record->path);
+  uint64_t until_ms = bo_monotonic_ms() + LOCK_WAIT_MS;
+  if (name == NULL) return bo_error_no_memory(error);
+  while (!try_lock(name, &record->lock_fd)) {
+    if (errno != EWOULDBLOCK) return bo_error_errno(error, errno, "%s", name);
+    if (bo_monotonic_ms() > until_ms)
+      return bo_error_set(error, BO_CLASS_CONFLICT, EWOULDBLOCK, "another backup is being committed to the same key");
+    (void)usleep(LOCK_PAUSE_MS * 1000);
+  }
+  return BO_OK;
+}
+
+static void unlock(struct ctl_record *record) {
+  BO_CLEANUP_FREE char *name = lock_name(record->path);
+  if (name != NULL) (void)unlink(name);
+  (void)close(record->lock_fd);
+  record->lock_fd = -1;
+}
+
+/* ---- writing ---- */
 
 static void copy_member(cJSON *to, const cJSON *from, const char *name) {
   const cJSON *item = cJSON_GetObjectItemCaseSensitive(from, name);
   if (item != NULL) (void)cJSON_AddItemToObject(to, name, cJSON_Duplicate(item, 1));
 }
 
-int ctl_record_prepare(const char *path, const cJSON *spec, const cJSON *sums, struct bo_error *error) {
-  BO_CLEANUP_FREE char *next = next_name(path);
-  BO_CLEANUP_FREE char *folder = strdup(path);
-  if (next == NULL || folder == NULL) return bo_error_no_memory(error);
-  *strrchr(folder, '/') = '\0';
-  int result = bo_make_folders(folder, 0700, error);
-  if (result != BO_OK) return result;
+static char *to_text(const cJSON *spec, const cJSON *sums) {
   char now[BO_TIME_TEXT_MAX];
   bo_time_format(bo_realtime_ms() / 1000, now);
   cJSON *record = cJSON_CreateObject();
@@ -104,22 +153,56 @@ int ctl_record_prepare(const char *path, const cJSON *spec, const cJSON *sums, s
   (void)cJSON_AddStringToObject(record, "completionTime", now);
   char *text = cJSON_Print(record);
   cJSON_Delete(record);
-  if (text == NULL) return bo_error_no_memory(error);
-  result = bo_write_file_atomically(next, text, strlen(text), 0600, error);
+  return text;
+}
+
+int ctl_record_prepare(struct ctl_record *record, const cJSON *spec, const cJSON *sums, struct bo_error *error) {
+  BO_CLEANUP_FREE char *waiting = waiting_name(record->path, record->uid);
+  BO_CLEANUP_FREE char *folder = strdup(record->path);
+  if (waiting == NULL || folder == NULL) return bo_error_no_memory(error);
+  *strrchr(folder, '/') = '\0';
+  int result = bo_make_folders(folder, 0700, error);
+  if (result == BO_OK) result = lock(record, error);
+  if (result != BO_OK) return result;
+  char *text = to_text(spec, sums);
+  result =
+      text == NULL ? bo_error_no_memory(error) : bo_write_file_atomically(waiting, text, strlen(text), 0600, error);
   cJSON_free(text);
+  if (result != BO_OK) unlock(record);
   return result;
 }
 
-int ctl_record_accept(const char *path, struct bo_error *error) {
-  BO_CLEANUP_FREE char *next = next_name(path);
-  if (next == NULL) return bo_error_no_memory(error);
-  return rename(next, path) == 0 ? BO_OK : bo_error_errno(error, errno, "%s", path);
+/* What other runs, or crashed writes of such, have left beside the key's record: it is of no object any more. */
+static void remove_waiting(const char *path) {
+  BO_CLEANUP_FREE char *folder = strdup(path);
+  if (folder == NULL) return;
+  char *base = strrchr(folder, '/');
+  *base++ = '\0';
+  BO_CLEANUP_DIR DIR *dir = opendir(folder);
+  if (dir == NULL) return;
+  for (const struct dirent *entry; (entry = readdir(dir)) != NULL;)
+    if (strncmp(entry->d_name, base, strlen(base)) == 0 && entry->d_name[strlen(base)] == '.')
+      (void)unlinkat(dirfd(dir), entry->d_name, 0);
 }
 
-void ctl_record_drop(const char *path) {
-  BO_CLEANUP_FREE char *next = next_name(path);
-  if (next != NULL) (void)unlink(next);
+int ctl_record_settle(struct ctl_record *record, enum ctl_outcome outcome, struct bo_error *error) {
+  BO_CLEANUP_FREE char *waiting = waiting_name(record->path, record->uid);
+  int result = BO_OK;
+  if (record->lock_fd < 0) return BO_OK;
+  if (waiting == NULL) {
+    result = bo_error_no_memory(error);
+  } else if (outcome == CTL_NOT_COMMITTED) {
+    (void)unlink(waiting);
+  } else if (outcome == CTL_COMMITTED) {
+    result = rename(waiting, record->path) == 0 ? bo_sync_folder_of(record->path, error)
+                                                : bo_error_errno(error, errno, "%s", record->path);
+    if (result == BO_OK) remove_waiting(record->path);
+  }
+  unlock(record);
+  return result;
 }
+
+/* ---- reading ---- */
 
 static int load(const char *path, cJSON **json, struct bo_error *error) {
   BO_CLEANUP_BUFFER struct bo_buffer text = BO_BUFFER_INIT;
@@ -133,18 +216,17 @@ static int load(const char *path, cJSON **json, struct bo_error *error) {
 }
 
 int ctl_record_load(const char *path, const char *uid, cJSON **json, struct bo_error *error) {
-  BO_CLEANUP_FREE char *next = next_name(path);
-  if (next == NULL) return bo_error_no_memory(error);
-  const char *const names[] = {next, path};
+  BO_CLEANUP_FREE char *waiting = uid == NULL ? NULL : waiting_name(path, uid);
+  const char *const names[] = {waiting, path};
   char other[64] = "";
   *json = NULL;
   for (size_t i = 0; i < 2; i++) {
+    if (names[i] == NULL) continue;
     int result = load(names[i], json, error);
     if (result != BO_OK && error->error_class == BO_CLASS_NOT_FOUND) continue;
     if (result != BO_OK) return result;
-    bool matches = uid == NULL ? i == 1 : strcmp(ctl_text(*json, "uid"), uid) == 0;
-    if (matches) return BO_OK;
-    if (uid != NULL) (void)snprintf(other, sizeof(other), "%.36s", ctl_text(*json, "uid"));
+    if (uid == NULL || strcmp(ctl_text(*json, "uid"), uid) == 0) return BO_OK;
+    (void)snprintf(other, sizeof(other), "%.36s", ctl_text(*json, "uid"));
     cJSON_Delete(*json);
     *json = NULL;
   }
