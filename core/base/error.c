@@ -50,7 +50,7 @@ int bo_error_class_of_errno(int code) {
   }
 }
 
-int bo_error_errno(struct bo_error *error, int code, const char *format, ...) {
+int(bo_error_errno)(struct bo_error *error, int code, const char *format, ...) {
   char what[sizeof(error->text)];
   va_list args;
   va_start(args, format);

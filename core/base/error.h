@@ -16,6 +16,10 @@ int bo_error_class_of_errno(int code);
 /* Fills `error` from errno value `code` and "<what>: <strerror>". Returns BO_ERROR. */
 int bo_error_errno(struct bo_error *error, int code, const char *format, ...) BO_PRINTF(3, 4);
 
+#ifdef __clang_analyzer__
+#define bo_error_errno(...) ((void)(bo_error_errno)(__VA_ARGS__), BO_ERROR)
+#endif
+
 /* Puts "<prefix>: " before the text. */
 void bo_error_prefix(struct bo_error *error, const char *format, ...) BO_PRINTF(2, 3);
 
