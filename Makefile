@@ -120,7 +120,7 @@ CORE_LDLIBS_PLUGIN := -Wl,--as-needed -lcjson -lcrypto -lm
 $(foreach p,$(PLUGINS),$(eval $(call PLUGIN_RULE,$(p))))
 
 # ---- tests
-include tests/plugins/plugins.mk tests/plugins/faulty/faulty.mk tests/conformance/conformance.mk
+include tests/plugins/plugins.mk tests/plugins/faulty/faulty.mk $(wildcard tests/conformance/conformance.mk)
 CHECK_LDLIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 define UNIT_RULE
