@@ -118,6 +118,13 @@ int ctl_describe(const char *file, cJSON **json, struct bo_error *error);
 /* Plugins of a build tree are found without being told: sets BACKUP_PLUGIN_PATH if it is not set. */
 void ctl_use_own_plugins(void);
 
+/* ---- orphans.c ---- */
+
+/* How many children there are that are no business of ours: to be asked before a runner is started. */
+size_t ctl_orphans_before(void);
+/* Behind a runner's end: waits, within bounds, until what it has left is gone. */
+void ctl_orphans_wait(size_t before);
+
 /* ---- record.c ---- */
 
 /* What a backup has written, kept beside the storage: so that a restore can tell the object from any other. */

@@ -23,8 +23,6 @@
 #define MAX_LINE_BYTES ((size_t)1024 * 1024)
 /* After Ctrl-C: how long a runner may take to put things away before it is ended by force. */
 #define CANCEL_MS 30000
-/* How long what a dead runner leaves may take to end: more than a supervisor needs to end its workload by force. */
-#define ORPHANS_MS 40000
 
 struct session {
   const struct ctl_options *options;
@@ -123,7 +121,10 @@ static int start(struct session *session, int input_fd, int output_fd, struct bo
   BO_CLEANUP_FD int lines_out = above_the_child(lines[1]);
   BO_CLEANUP_FD int data_in = above_the_child(input_fd);
   BO_CLEANUP_FD int data_out = above_the_child(output_fd);
-  result = spawn(argv, control_in, lines_out, data_in, data_out, &session->pid, error);
+  if (control_in < 0 || lines_out < 0 || (input_fd >= 0 && data_in < 0) || (output_fd >= 0 && data_out < 0))
+    result = bo_error_errno(error, errno, "the descriptors of a runner");
+  else
+    result = spawn(argv, control_in, lines_out, data_in, data_out, &session->pid, error);
   (void)close(control[0]);
   (void)close(lines[1]);
   session->control_fd = control[1];
@@ -369,18 +370,6 @@ static void explain_death(struct session *session, int status) {
   (void)cJSON_AddStringToObject(result, "message", text);
 }
 
-/* A runner that died leaves its workload to that one's supervisor, which ends it and removes its folder. As their
- * subreaper we see when that is done; then there is something to say. */
-static void wait_for_orphans(void) {
-  uint64_t until_ms = bo_monotonic_ms() + ORPHANS_MS;
-  for (;;) {
-    pid_t pid = waitpid(-1, NULL, WNOHANG);
-    if (pid > 0 || (pid < 0 && errno == EINTR)) continue;
-    if (pid < 0 || bo_monotonic_ms() > until_ms) return;
-    (void)poll(NULL, 0, 10);
-  }
-}
-
 int ctl_runner_run(const struct ctl_options *options, const cJSON *spec, int input_fd, int output_fd,
                    const struct ctl_runner_hooks *hooks, struct ctl_runner_result *result, struct bo_error *error) {
   *result = (struct ctl_runner_result){.result = NULL};
@@ -394,6 +383,7 @@ int ctl_runner_run(const struct ctl_options *options, const cJSON *spec, int inp
   (void)sigaddset(&signals, SIGHUP);
   (void)sigprocmask(SIG_BLOCK, &signals, &old);
   (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  size_t orphans_before = ctl_orphans_before();
   BO_CLEANUP_FD int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   session.signal_fd = signal_fd;
   if (start(&session, input_fd, output_fd, error) != BO_OK) {
@@ -410,7 +400,7 @@ int ctl_runner_run(const struct ctl_options *options, const cJSON *spec, int inp
   int status = 0;
   while (waitpid(session.pid, &status, 0) < 0 && errno == EINTR) {
   }
-  wait_for_orphans();
+  ctl_orphans_wait(orphans_before);
   if (sent == BO_OK) {
     settle(&session);
     explain_death(&session, status);
