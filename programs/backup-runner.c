@@ -259,6 +259,7 @@ int main(int argc, char **argv) {
       {NULL, 0, NULL, 0},
   };
   struct options options = {.log_level = BO_LOG_INFO};
+  bo_open_standard_descriptors();
   bool good = true;
   for (int option; good && (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
     switch (option) {

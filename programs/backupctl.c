@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "core/base/io.h"
 #include "core/run/spec.h"
 #include "programs/backupctl/ctl.h"
 
@@ -419,6 +420,7 @@ static void forbid_core(void) {
 }
 
 int main(int argc, char **argv) {
+  bo_open_standard_descriptors();
   (void)signal(SIGPIPE, SIG_IGN);
   forbid_core();
   bo_spec_use_cleansing_json();

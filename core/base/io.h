@@ -7,6 +7,10 @@
 #include "core/base/buffer.h"
 #include "core/base/error.h"
 
+/* Opens those of the descriptors 0, 1 and 2 that are closed, so that no other file takes their place and is read or
+ * written by mistake. Using them fails all the same. For the beginning of main. */
+void bo_open_standard_descriptors(void);
+
 /* Writes all of it to a blocking descriptor. */
 int bo_write_all(int fd, const void *bytes, size_t size, struct bo_error *error);
 

@@ -47,6 +47,14 @@ static int write_out(struct bo_fd_stage *self, const unsigned char *bytes, size_
   return BO_OK;
 }
 
+/* Some file systems, such as NFS, say only now that they could not store what was written. */
+static int close_out(struct bo_fd_stage *self, struct bo_error *error) {
+  int fd = self->own_fd;
+  self->own_fd = -1;
+  if (close(fd) == 0 || errno == EINTR) return BO_OK;
+  return bo_error_errno(error, errno, "closing the output");
+}
+
 static int run_sink(struct bo_stage *stage, struct bo_error *error) {
   struct bo_fd_stage *self = (struct bo_fd_stage *)stage;
   for (;;) {
@@ -60,6 +68,7 @@ static int run_sink(struct bo_stage *stage, struct bo_error *error) {
     bo_ring_release(stage->in);
   }
   if (bo_meter_finish(&self->meter, error) != BO_OK) return BO_ERROR;
+  if (self->fd >= 0 && close_out(self, error) != BO_OK) return BO_ERROR;
   return self->prove == NULL ? BO_OK : self->prove(self->context, error);
 }
 
@@ -86,6 +95,8 @@ int bo_fd_source_init(struct bo_fd_stage *stage, int fd, bool hashing, struct bo
 int bo_fd_sink_init(struct bo_fd_stage *stage, int fd, bool hashing, struct bo_error *error) {
   int result = init(stage, fd < 0 ? "verify" : "output", fd, hashing, run_sink, error);
   if (result != BO_OK || fd < 0) return result;
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) return bo_error_errno(error, EBADF, "the output");
   /* A pipe or terminal gets an open file description of our own: it can be non-blocking without whoever shares `fd`
    * noticing. */
   struct stat status;

@@ -105,7 +105,11 @@ int ctl_report(const struct ctl_options *options, const struct ctl_runner_result
   } else if (!options->quiet) {
     print_success(json);
   }
-  if (fflush(stdout) != 0) return CTL_FAILED;
+  if (fflush(stdout) != 0) {
+    (void)fprintf(stderr, "backupctl: this could not be written to stdout: %s %s\n", ctl_text(json, "operation"),
+                  ctl_text(json, "state"));
+    return CTL_FAILED;
+  }
   if (successful) return CTL_OK;
   return result->interrupted ? CTL_INTERRUPTED : exit_of_class(ctl_text(json, "class"));
 }

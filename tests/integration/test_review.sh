@@ -189,3 +189,36 @@ for round in 1 2 3 4 5 6 7 8; do
   grep -q 'proof .*recorded' "$work/out" || problem "the record is not the object's"
 done
 conclude "backups to one key at once: the record is that of the object"
+
+# ---- odd surroundings
+
+backup -- cat "$work/data"
+begin=$(now_ms)
+TMPDIR=$work/tmp bash -c 'exec "$@" > >(cat)' sh "$work/bin/backupctl" list "${storage[@]}" >"$work/out" 2>"$work/err"
+status=$?
+elapsed_ms=$(($(now_ms) - begin))
+check_status 0
+check_within 20000
+conclude "children of the shell that became backupctl are not waited for"
+
+# with_closed TEXT PATTERN REDIRECTION ARG...: it fails, and says why.
+with_closed() {
+  local text=$1 pattern=$2 redirection=$3
+  shift 3
+  eval "TMPDIR=$work/tmp \"\$work/bin/backupctl\" \"\$@\" $redirection" 2>"$work/err"
+  status=$?
+  : >"$work/out"
+  check_status 1
+  check_said "$pattern"
+  conclude "$text"
+}
+with_closed "decode without a stdin" "reading the input: Bad file" '<&- >/dev/null' decode --compression none
+with_closed "cat without a stdout" "the output: Bad file" '>&-' cat "${storage[@]}" "${common[@]}" --key k
+with_closed "a report that cannot be written is no silent failure" "could not be written to stdout: verify successful" '>/dev/full' \
+  verify "${storage[@]}" "${common[@]}" --key k
+TMPDIR=$work/tmp "$work/bin/backupctl" backup "${storage[@]}" "${common[@]}" --key k -- cat "$work/data" >"$work/out" 2>&-
+status=$?
+check_status 0
+run verify "${storage[@]}" "${common[@]}" --key k
+check_status 0
+conclude "a backup without a stderr"
