@@ -44,7 +44,8 @@ def ssh_forms(path):
     for line in lines[2:]:  # what stands before is the same in all files, or public
         yield "an SSH key as text", line.encode()
     blob = base64.b64decode("".join(lines))
-    private = list(fields(blob[blob.index(b"\0") + 1 + 0:].split(b"\0\0\0\1", 1)[1]))[1]
+    public_and_private = blob.split(b"\0\0\0\1", 1)[1]  # behind the number of keys, which is one
+    private = list(fields(public_and_private))[1]
     kind, *numbers = list(fields(private[8:]))
     if kind == b"ssh-ed25519":
         seed = numbers[1][:32]

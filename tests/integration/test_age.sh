@@ -19,6 +19,13 @@ to=(--recipient "$(cat "$keys/age.pub")")
 with=(--identity "$keys/age")
 noise 300000 >"$work/data"
 
+# decode OBJECT [OPTION...]: as `run` does it, with the object on stdin and $work/decoded to come.
+decode() {
+  rm -f "$work/decoded"
+  "$work/bin/backupctl" decode -o "$work/decoded" "${@:2}" >"$work/out" 2>"$work/err" <"$1"
+  status=$?
+}
+
 # ---- both ways with the age command
 
 for kind in age ed25519 rsa rsa-pem; do
@@ -33,7 +40,9 @@ for kind in age ed25519 rsa rsa-pem; do
 
   for armor in '' -a; do
     gzip -1 <"$work/data" | age $armor -R "$keys/$kind.pub" >"$store/theirs"
-    run decode --identity "$keys/$kind" -o "$work/back" <"$store/theirs"
+    decode "$store/theirs" --identity "$keys/$kind"
+    check_status 0
+    cmp "$work/data" "$work/decoded" || problem "decode makes other data of it"
     run restore "${storage[@]}" --no-record --key theirs --identity "$keys/other" --identity "$keys/$kind" --env BO_TEST_MARK \
       -- sh -c 'cat >"$1"; : >"$2"' sh "$work/back" "$eof"
     check_status 0
@@ -192,7 +201,9 @@ while read -r damage; do
   restore_fails "$damage: without a record" 3 'FAILED k: decrypt: ' --no-record "${with[@]}" -- "${reader[@]}"
   restore_fails "$damage: verified first" 3 'FAILED k: decrypt: ' --no-record --verify-first "${with[@]}" -- "${reader[@]}"
   age -d -i "$keys/age" <"$store/k" >"$work/back" 2>/dev/null && problem "age itself notices nothing"
-  run decode "${with[@]}" -o "$work/decoded"
+  decode "$store/k" "${with[@]}"
+  check_status 3
+  check_said 'FAILED: decrypt: '
   [ ! -e "$work/decoded" ] || problem "a file has appeared"
   conclude "$damage: age finds it too, and decode makes no file"
 done < <(python3 "$work/damage.py" "$work/good" list)
@@ -357,7 +368,8 @@ restore "${with[@]}" -- "${reader[@]}"
 restore_ms=$elapsed_ms died=0
 for ((round = 0; round < rounds; round++)); do
   rm -f "$eof" "$work/copy"
-  start restore "${storage[@]}" "${common[@]}" --key k --env BO_TEST_MARK "${with[@]}" -- sh -c 'cat >"$1" && : >"$2"' sh "$work/copy" "$eof"
+  start restore "${storage[@]}" "${common[@]}" --key k --env BO_TEST_MARK "${with[@]}" \
+    -- sh -c 'cat >"$1" && : >"$2"' sh "$work/copy" "$eof"
   sleep 0.02 # the first runner only asks for the object's size
   kill_runner_within "$restore_ms"
   if [ -e "$eof" ] || [ "$status" -eq 0 ]; then

@@ -65,9 +65,10 @@ check_processes() {
   done
 }
 
+runner_pid() { pgrep -P "$pid" -f "$work/bin/backup-runner" | head -n 1; }
 # search_memory OPTION...: looks for keys in the runner's memory; what is found is in $work/found.
 search_memory() {
-  python3 "${BASH_SOURCE%/*}/memory_search.py" "$(pgrep -P "$pid" -f "$work/bin/backup-runner" | head -n 1)" "$@" >"$work/found" 2>&1
+  python3 "${BASH_SOURCE%/*}/memory_search.py" "$(runner_pid)" "$@" >"$work/found" 2>&1
 }
 # check_memory WHEN OPTION...: sanitizers keep what was freed, in terabytes of address space.
 check_memory() {
@@ -88,10 +89,11 @@ finish() {
   check_left_nothing
   check_gone 5
 }
-pausing='head -c 100000 >/dev/null; : >"$1"; while [ ! -e "$2" ]; do sleep 0.05; done; cat >/dev/null; : >"$3"; while [ ! -e "$4" ]; do sleep 0.05; done'
+# Reads some and says so, waits, reads the rest and says so, waits: for as long as the files are not there.
+pausing='hold() { while [ ! -e "$1" ]; do sleep 0.05; done; };
+head -c 100000 >/dev/null; : >"$1"; hold "$2"; cat >/dev/null; : >"$3"; hold "$4"'
 pausing_command=(sh -c "$pausing" sh "$work/read" "$work/on" "$eof" "$work/end")
 fresh() { rm -f "$work/read" "$work/on" "$work/end" "$eof"; }
-runner_pid() { pgrep -P "$pid" -f "$work/bin/backup-runner" | head -n 1; }
 
 noise 3000000 >"$work/data"
 with_secret=(--secret-file "token=$secrets/storage")
@@ -249,7 +251,7 @@ spec:
   backup:
     command: [/bin/sh, -c, 'test -n "\$WORD" || exit 1; cat "\$DATA"; : >"\$READ"; while [ ! -e "\$GO" ]; do sleep 0.05; done']
   restore:
-    command: [/bin/sh, -c, '$pausing', sh, $work/read, $work/on, $eof, $work/end]
+    command: [/bin/sh, -c, '${pausing//$'\n'/ }', sh, $work/read, $work/on, $eof, $work/end]
   template:
     spec:
       containers:
