@@ -18,7 +18,8 @@
 #define THREAD_STACK_BYTES ((size_t)512 << 10)
 #define RECEIVE_BYTES (128L << 10)
 #define SEND_BYTES (256L << 10)
-#define CLEAR_UP_S 15L
+#define CLEAR_UP_S 8L
+#define GRACE_MS 2000U
 
 static void lock(struct s3_http *http) {
   (void)pthread_mutex_lock(&http->lock);
@@ -182,8 +183,14 @@ static bool begin(struct s3_http *http, struct s3_request *request) {
   return bo_error_no_memory(&request->error) == BO_OK;
 }
 
-static bool must_end(const struct s3_http *http, const struct s3_request *request) {
-  return request->abandoned || (!request->survives_cancel && s3_http_cancelled(http));
+/* A request that was sent whole may be carried out whatever happens to its connection: where that matters, its answer
+ * is waited for a moment longer. */
+static bool must_end(const struct s3_http *http, struct s3_request *request, uint64_t now_ms) {
+  bool cancelled = !request->survives_cancel && s3_http_cancelled(http);
+  if (!request->abandoned && !cancelled) return false;
+  if (!request->has_grace || request->state != S3_RUNNING || request->body_position < request->body_size) return true;
+  if (request->grace_until_ms == 0) request->grace_until_ms = now_ms + GRACE_MS;
+  return now_ms >= request->grace_until_ms;
 }
 
 /* Begins what is due and ends what must. Returns for how long nothing will be due, in ms. */
@@ -193,7 +200,7 @@ static int advance(struct s3_http *http) {
   struct s3_request *next = NULL;
   for (struct s3_request *request = http->requests; request != NULL; request = next) {
     next = request->next;
-    if (must_end(http, request)) {
+    if (must_end(http, request, now_ms)) {
       /* What was under way may have been done. */
       request->maybe_done = request->maybe_done || request->state == S3_RUNNING;
       drop_easy(http, request);

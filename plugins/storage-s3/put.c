@@ -12,7 +12,9 @@
  */
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/sha256.h"
 #include "core/base/text.h"
@@ -22,6 +24,7 @@
 #define COMPLETE_TRIES 6
 #define HEAD_TRIES 4
 #define ETAG_BYTES_MAX 255
+#define SETTLE_MS 200
 
 enum part_state { PART_FREE, PART_FILLING, PART_FLYING };
 
@@ -47,7 +50,7 @@ struct s3_put {
   unsigned part_count;
   uint64_t size_bytes;
   bool failed; /* only close may follow */
-  bool ended;  /* there is no upload any more */
+  bool ended;  /* completed: there is no upload any more */
   char *upload_id;
   char id[S3_PUT_ID_SIZE];
   char key[BO_KEY_MAX + 1];
@@ -105,8 +108,11 @@ static int create_upload(struct s3_put *put, const struct bo_put_options *option
   s3_request_header(&request, S3_PUT_ID_HEADER, put->id);
   if (storage->config.storage_class != NULL && storage->config.storage_class[0] != '\0')
     s3_request_header(&request, "x-amz-storage-class", storage->config.storage_class);
+  request.has_grace = true; /* its answer names what is to be undone */
+  uint64_t began_ms = bo_monotonic_ms();
   int result = add_metadata(&request, &names, options, error);
   if (result == BO_OK) result = s3_request_run(&request, error);
+  if (result != BO_OK && request.maybe_done) s3_abort_unanswered(storage, put->key, began_ms);
   if (result == BO_OK) result = s3_xml_parse(request.answer.bytes, request.answer.size, take_upload_id, put, error);
   if (result == BO_OK) result = check_upload_id(put, error);
   s3_request_free(&request);
@@ -147,6 +153,7 @@ int s3_put_open(void *instance, const char *key, const struct bo_put_options *op
   if (result == BO_OK) memset(put->parts, 0, S3_CONCURRENCY_MAX * sizeof(put->parts[0]));
   if (result == BO_OK) result = check_vacant(put, error);
   if (result == BO_OK) result = create_upload(put, options, error);
+  if (result == BO_OK) result = s3_check_cancelled(storage, error);
   if (result != BO_OK) {
     (void)s3_put_close(put, NULL);
     return result;
@@ -164,7 +171,6 @@ static int land(struct s3_put *put, struct part *part, struct bo_error *error) {
   part->state = PART_FREE;
   if (result != BO_OK) {
     if (error != NULL) *error = part->request.error;
-    if (s3_error_is(&part->request.error, "NoSuchUpload")) put->ended = true;
     result = BO_ERROR;
   } else if (part->request.object.etag[0] == '\0' || strlen(part->request.object.etag) > ETAG_BYTES_MAX) {
     result = bo_error_set(error, BO_CLASS_PROTOCOL, 0, "%s: the server's answer has no etag, so it is no S3 server",
@@ -261,6 +267,7 @@ static int send_part(struct s3_put *put, struct bo_error *error) {
   request->body_size = part->size;
   request->body_sha256 = tls ? NULL : part->sha256_text;
   request->tries = PART_TRIES;
+  request->has_grace = true; /* a part that arrives behind the abort brings the upload back, on some servers */
   if (s3_http_submit(&put->storage->http, request, error) != BO_OK) return BO_ERROR;
   part->state = PART_FLYING;
   put->filling = NULL;
@@ -348,7 +355,6 @@ static int look(struct s3_put *put, struct bo_object *object, struct bo_error *e
 static int resolve(struct s3_put *put, bool maybe_done, struct bo_object *object, struct bo_error *error) {
   bool no_upload = s3_error_is(error, "NoSuchUpload");
   if (!maybe_done) {
-    put->ended = put->ended || no_upload;
     if (s3_error_is(error, "PreconditionFailed")) {
       bo_error_prefix(error, "there is an object " S3_KEY_SHOWN " already, and ifNoneMatch forbids to overwrite it",
                       put->key);
@@ -360,10 +366,7 @@ static int resolve(struct s3_put *put, bool maybe_done, struct bo_object *object
   if (look(put, object, &second) == BO_OK) return BO_OK;
   if (second.error_class == BO_CLASS_CORRUPT) *error = second;
   /* The upload is gone and the object is not there: somebody ended it, and no answer was really lost. */
-  if (no_upload && second.error_class == BO_CLASS_NOT_FOUND) {
-    put->ended = true;
-    return BO_ERROR;
-  }
+  if (no_upload && second.error_class == BO_CLASS_NOT_FOUND) return BO_ERROR;
   return undecided(put, error);
 }
 
@@ -465,8 +468,11 @@ int s3_put_close(void *instance, struct bo_error *error) {
   int result = BO_OK;
   if (put->upload_id != NULL && !put->ended) {
     result = s3_abort_upload(storage, put->key, put->upload_id, error);
-    /* A part that arrived during the abort is kept by some servers, and gone after a second one. */
-    if (result == BO_OK && flying) result = s3_abort_upload(storage, put->key, put->upload_id, error);
+    /* S3 keeps a part that arrived during the abort until a second one. */
+    if (result == BO_OK && flying) {
+      (void)nanosleep(&(struct timespec){.tv_nsec = SETTLE_MS * 1000000L}, NULL);
+      result = s3_abort_upload(storage, put->key, put->upload_id, error);
+    }
   }
   for (unsigned i = 0; i < put->part_count && put->etags != NULL; i++)
     free(put->etags[i]);

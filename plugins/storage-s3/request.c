@@ -118,6 +118,7 @@ static void forget_answer(struct s3_request *request) {
   request->status = 0;
   request->put_id[0] = request->request_id[0] = request->bucket_region[0] = request->location[0] = '\0';
   request->range_begin = request->range_total = -1;
+  request->date_unix_s = 0;
   request->answer_too_long = false;
 }
 
@@ -217,6 +218,8 @@ void s3_request_take_header(struct s3_request *request, const char *line, size_t
     object->size_bytes = bo_parse_int64(value, &number) && number > 0 ? (uint64_t)number : 0;
   else if (header_is(line, size, "last-modified", value, sizeof(value)))
     object->modified_unix_ms = (int64_t)curl_getdate(value, NULL) * 1000;
+  else if (header_is(line, size, "date", value, sizeof(value)))
+    request->date_unix_s = (int64_t)curl_getdate(value, NULL);
   else if (header_is(line, size, "content-range", value, sizeof(value)))
     take_range(request, value);
   else if (header_is(line, size, "x-amz-request-id", value, sizeof(value)))

@@ -16,10 +16,23 @@ int s3_check_cancelled(struct s3_storage *storage, struct bo_error *error) {
   return bo_error_set(error, BO_CLASS_CANCELLED, 0, "the storage was asked to stop");
 }
 
+/* "." and ".." between slashes: proxies and servers on their way make another key of it. */
+static bool has_dots(const char *key) {
+  for (const char *part = key; part != NULL; part = strchr(part, '/')) {
+    if (*part == '/') part++;
+    size_t length = strcspn(part, "/");
+    if ((length == 1 || length == 2) && strncmp(part, "..", length) == 0) return true;
+  }
+  return false;
+}
+
 int s3_check_key(const struct s3_storage *storage, const char *key, struct bo_error *error) {
   size_t length = strlen(key);
   if (length == 0 || key[0] == '/')
     return bo_error_set(error, BO_CLASS_CONFIG, 0, "the key " S3_KEY_SHOWN " is empty or begins with a slash", key);
+  if (has_dots(key))
+    return bo_error_set(error, BO_CLASS_CONFIG, 0,
+                        "the key " S3_KEY_SHOWN " has a part that is . or .., which servers make another key of", key);
   if (length + strlen(storage->config.prefix) > BO_KEY_MAX)
     return bo_error_set(error, BO_CLASS_CONFIG, 0,
                         "the key " S3_KEY_SHOWN " is, with the prefix, longer than the %d bytes that S3 allows", key,

@@ -162,6 +162,7 @@ struct s3_request {
   struct s3_stream *stream; /* NULL: the answer's body goes to `answer` */
   unsigned tries;           /* how often it is sent at most */
   bool survives_cancel;     /* clearing up: is sent though the storage was cancelled, with a limit of its own */
+  bool has_grace;           /* once it is sent whole, cancelling waits a moment for its answer */
   char what[300];           /* in an error: "storing part 3 of 'k'" */
 
   /* How it went. */
@@ -176,6 +177,7 @@ struct s3_request {
   char bucket_region[40];
   char location[160];
   int64_t range_begin, range_total; /* Content-Range; -1: none */
+  int64_t date_unix_s;              /* the server's clock; 0: not known */
   struct bo_buffer answer;
 
   /* http.c's own */
@@ -185,6 +187,7 @@ struct s3_request {
   size_t body_position;
   unsigned attempts;
   uint64_t due_ms;
+  uint64_t grace_until_ms; /* 0: not begun */
   bool abandoned;
   bool answer_too_long;
   char curl_error[CURL_ERROR_SIZE];
@@ -284,6 +287,9 @@ int s3_list(void *storage, const char *prefix, const char *after, uint32_t limit
             int *more, struct bo_error *error);
 /* Aborts an upload; BO_OK also when there is none. */
 int s3_abort_upload(struct s3_storage *storage, const char *key, const char *upload_id, struct bo_error *error);
+/* A CreateMultipartUpload that was sent `began_ms` (bo_monotonic_ms) has had no answer: aborts what it may have begun.
+ */
+void s3_abort_unanswered(struct s3_storage *storage, const char *key, uint64_t began_ms);
 int s3_discard(void *storage, const char *key, const char *token, struct bo_error *error);
 int s3_sweep(void *storage, const char *prefix, uint64_t older_than_seconds, uint64_t *count, struct bo_error *error);
 int s3_probe(void *storage, uint32_t what, struct bo_error *error);

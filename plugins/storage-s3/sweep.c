@@ -10,7 +10,7 @@
 #include "core/base/error.h"
 #include "plugins/storage-s3/storage-s3.h"
 
-#define ABORT_TRIES 4
+#define ABORT_TRIES 3
 
 int s3_abort_upload(struct s3_storage *storage, const char *key, const char *upload_id, struct bo_error *error) {
   struct s3_request request;
@@ -49,8 +49,10 @@ struct page {
   struct upload *uploads; /* newest first; the one being read is the first */
   bool encoded;
   bool truncated;
+  bool clearing_up; /* asked though the storage was cancelled */
   char *key_marker;
   char *id_marker;
+  int64_t server_unix_s;
 };
 
 static void free_uploads(struct page *page) {
@@ -118,7 +120,9 @@ static int read_page(struct s3_storage *storage, const char *prefix, struct page
   if (key_marker != NULL) s3_request_query(&request, "key-marker", key_marker);
   if (key_marker != NULL && id_marker != NULL && id_marker[0] != '\0')
     s3_request_query(&request, "upload-id-marker", id_marker);
+  request.survives_cancel = page->clearing_up;
   int result = s3_request_run(&request, error);
+  page->server_unix_s = request.date_unix_s;
   if (result == BO_OK) result = s3_xml_parse(request.answer.bytes, request.answer.size, take, page, error);
   if (result == BO_OK && page->encoded && page->key_marker != NULL) (void)s3_uri_decode(page->key_marker);
   if (result == BO_OK && page->truncated &&
@@ -172,4 +176,27 @@ int s3_sweep(void *instance, const char *prefix, uint64_t older_than_seconds, ui
   free(page.key_marker);
   free(page.id_marker);
   return result;
+}
+
+/* ---- an upload whose id never came */
+
+/* By the server's clock, which wrote the uploads' times: at this very key, and no older than the request. The first
+ * page is enough, since a key's uploads come first under that key as prefix. What cannot be found here, a sweep finds.
+ */
+void s3_abort_unanswered(struct s3_storage *storage, const char *key, uint64_t began_ms) {
+  struct page page = {.clearing_up = true};
+  BO_CLEANUP_BUFFER struct bo_buffer full = BO_BUFFER_INIT;
+  (void)bo_buffer_printf(&full, "%s%s", storage->config.prefix, key);
+  if (!full.failed && read_page(storage, bo_buffer_text(&full), &page, NULL) == BO_OK && page.server_unix_s != 0) {
+    int64_t since_s = page.server_unix_s - (int64_t)((bo_monotonic_ms() - began_ms) / 1000) - 1;
+    for (struct upload *upload = page.uploads; upload != NULL; upload = upload->next) {
+      if (upload->key == NULL || upload->id == NULL || (page.encoded && !s3_uri_decode(upload->key))) continue;
+      if (strcmp(upload->key, full.bytes) == 0 && upload->began_unix_s >= since_s &&
+          !s3_put_is_open(storage, upload->id))
+        (void)s3_abort_upload(storage, key, upload->id, NULL);
+    }
+  }
+  free_uploads(&page);
+  free(page.key_marker);
+  free(page.id_marker);
 }
