@@ -42,7 +42,8 @@ static void judge(const struct bo_input *in, const struct bo_output *out, int mo
 int conf_codec_step(struct conf_codec *codec, struct conf_stream *stream) {
   unsigned char room[STEP_BYTES];
   size_t left = stream->size - stream->position;
-  if (stream->position >= stream->piece_end)
+  /* After BO_AGAIN the contract wants the rest of the same input, though it be empty. */
+  if (stream->position >= stream->piece_end && !(codec->strict && codec->again))
     stream->piece_end = stream->position + (left < stream->in_step ? left : stream->in_step);
   bool flush = stream->flush_at != 0 && stream->piece_end >= stream->flush_at;
   int mode = stream->piece_end == stream->size ? BO_END : flush ? BO_FLUSH : BO_CONTINUE;
@@ -55,6 +56,7 @@ int conf_codec_step(struct conf_codec *codec, struct conf_stream *stream) {
              out.position, out.size);
   if (codec->strict) judge(&in, &out, mode, result);
   if (result != BO_AGAIN && result != BO_NEED_INPUT && result != BO_DONE) return BO_ERROR;
+  codec->again = result == BO_AGAIN;
   stream->position += in.position;
   if (flush && result == BO_NEED_INPUT) stream->flush_at = 0;
   if (!bo_buffer_append(stream->out, room, out.position)) conf_skip("out of memory");

@@ -16,6 +16,7 @@ struct conf_codec {
   int direction;
   bool strict; /* every answer is held to transform.h; a wrong one breaks the rule */
   void *instance;
+  bool again;    /* the last answer was BO_AGAIN */
   unsigned idle; /* calls in a row that did nothing */
   struct bo_error error;
 };

@@ -141,7 +141,7 @@ void conf_host_open(struct conf_host *host) {
 void conf_host_close(struct conf_host *host) {
   while (host->blocks != NULL)
     host_free(host, host->blocks->bytes);
-  bo_buffer_free(&host->log);
+  bo_buffer_cleanse(&host->log);
   (void)pthread_mutex_destroy(&host->lock);
 }
 

@@ -22,7 +22,7 @@ static void make_canary(char canary[CANARY_BYTES + 1]) {
   canary[CANARY_BYTES] = '\0';
 }
 
-/* Any eight bytes of it in a row tell too much. */
+/* Any eight bytes of it in a row tell too much. The report quotes nothing of what was found. */
 static bool tells(const char *text, const char *canary) {
   enum { TELLING_BYTES = 8 };
   for (int i = 0; i + TELLING_BYTES <= CANARY_BYTES; i++) {
@@ -82,7 +82,7 @@ static void not_in_logs(struct conf *conf) {
   BO_CLEANUP_BUFFER struct bo_buffer log = BO_BUFFER_INIT, errors = BO_BUFFER_INIT;
   make_canary(canary);
   say_everything(conf, canary, &log, &errors);
-  CONF_HOLDS(!tells(bo_buffer_text(&log), canary), "a secret stands in the log: %.300s", bo_buffer_text(&log));
+  CONF_HOLDS(!tells(bo_buffer_text(&log), canary), "a part of a secret stands in the log");
 }
 
 static void not_in_errors(struct conf *conf) {
@@ -90,7 +90,7 @@ static void not_in_errors(struct conf *conf) {
   BO_CLEANUP_BUFFER struct bo_buffer log = BO_BUFFER_INIT, errors = BO_BUFFER_INIT;
   make_canary(canary);
   say_everything(conf, canary, &log, &errors);
-  CONF_HOLDS(!tells(bo_buffer_text(&errors), canary), "a secret stands in an error: %.300s", bo_buffer_text(&errors));
+  CONF_HOLDS(!tells(bo_buffer_text(&errors), canary), "a part of a secret stands in an error's words");
 }
 
 /* ---- SEC-003: memory ---- */

@@ -182,6 +182,7 @@ const struct conf_rule conf_static_rules[] = {
     {.id = "STA-005",
      .kinds = CONF_ANY,
      .alone = true,
+     .after = "STA-002",
      .sentence = "The host accepts its descriptor, its configuration table and its functions, and can describe it.",
      .why = "Everything that a user sees of a plugin comes from there, without a configuration: help, checks, "
             "redaction of secrets.",

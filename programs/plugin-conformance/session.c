@@ -15,7 +15,6 @@ static int open_codec(struct conf_session *session, int direction) {
       .size = encode ? sizeof(session->plain) : stored->size,
       .in_step = 1500,
       .out_step = 1000,
-      .flush_at = encode ? sizeof(session->plain) / 2 : 0,
       .out = encode ? &session->stored : &session->decoded,
   };
   return conf_codec_open(&session->codec, session->conf, &session->host.table, direction, &session->config.table);
@@ -134,9 +133,8 @@ int conf_session_step_storage(struct conf_session *session) {
     case 12: return open_put(session, operations, session->other_key);
     case 13: return CALL(put_write, session->put, session->plain, half);
     case 14: return put_close(session, operations);
-    case 15: return CALL(discard, session->instance, session->other_key, session->token.text);
-    case 16: return CALL(sweep, session->instance, session->conf->prefix, 3600, &count);
-    case 17: return CALL(remove, session->instance, session->key, NULL);
+    case 15: return CALL(sweep, session->instance, session->conf->prefix, 3600, &count);
+    case 16: return CALL(remove, session->instance, session->key, NULL);
     default:
       session->function = "close";
       conf_session_abandon(session);

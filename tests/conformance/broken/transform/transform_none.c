@@ -1,0 +1,6 @@
+/* The good transform itself, with nothing spoiled. */
+#include "tests/conformance/broken/transform/good.h"
+
+void spoil(struct bo_plugin *plugin, struct bo_transform_operations *operations, const struct bo_host *host) {
+  (void)plugin, (void)operations, (void)host;
+}
