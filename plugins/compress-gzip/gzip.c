@@ -71,6 +71,8 @@ static void gzip_close(void *instance) {
 static int gzip_open(const struct bo_host *host, int direction, const struct bo_config *config, void **instance,
                      struct bo_error *error) {
   int level = Z_DEFAULT_COMPRESSION;
+  if (direction != BO_ENCODE && direction != BO_DECODE)
+    return bo_error_set(error, BO_CLASS_UNSUPPORTED, 0, "gzip: direction %d is not known", direction);
   if (read_level(config, &level, error) != BO_OK) return BO_ERROR;
   struct gzip *gzip = host->alloc(host->context, sizeof(*gzip));
   if (gzip == NULL) return bo_error_set(error, BO_CLASS_NO_MEMORY, 0, "no memory for a gzip stream");

@@ -220,6 +220,8 @@ static int decode(struct age *age, struct bo_input *in, struct bo_output *out, i
 
 static int age_open(const struct bo_host *host, int direction, const struct bo_config *config, void **instance,
                     struct bo_error *error) {
+  if (direction != BO_ENCODE && direction != BO_DECODE)
+    return bo_error_set(error, BO_CLASS_UNSUPPORTED, 0, "age: direction %d is not known", direction);
   struct age *age = host->alloc(host->context, sizeof(*age));
   if (age == NULL) return bo_error_no_memory(error);
   memset(age, 0, sizeof(*age));
