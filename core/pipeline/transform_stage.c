@@ -51,6 +51,9 @@ static int pass_on(struct bo_stage *stage) {
   }
 }
 
+/* What an empty input points to: a plugin may hand it to memcpy, which takes no NULL. */
+static const unsigned char nothing[1];
+
 static int run(struct bo_stage *stage, struct bo_error *error) {
   struct bo_transform_stage *self = (struct bo_transform_stage *)stage;
   int recognized = self->signature_count == 0 ? BO_OK : recognize(self, error);
@@ -59,7 +62,7 @@ static int run(struct bo_stage *stage, struct bo_error *error) {
   struct bo_output out = {.size = BO_RING_SLOT_BYTES};
   if (!bo_ring_reserve(stage->out, &out.bytes)) return BO_ERROR;
   for (;;) {
-    struct bo_input in = {.position = 0};
+    struct bo_input in = {.bytes = nothing};
     int got = bo_ring_next(stage->in, &in.bytes, &in.size);
     if (got == BO_ERROR) return BO_ERROR;
     int result = feed(self, &in, &out, got == BO_DONE ? BO_END : BO_CONTINUE, error);
