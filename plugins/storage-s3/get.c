@@ -76,8 +76,10 @@ static int begin(struct s3_get *get, uint64_t offset_bytes, const char *if_match
   (void)pthread_mutex_unlock(&http->lock);
   if (!failed) return check_answer(get, offset_bytes, if_match, object, error);
   if (offset_bytes > 0 && request->status == 416) return open_at_end(get, offset_bytes, if_match, object, error);
+  if (request->status == 412)
+    return bo_error_set(error, BO_CLASS_CONFLICT, 0, "%s: it is not the object asked for: it has changed since",
+                        request->what);
   if (error != NULL) *error = request->error;
-  if (error != NULL && request->status == 412) error->error_class = BO_CLASS_CONFLICT;
   return request->result;
 }
 

@@ -276,9 +276,11 @@ check_gone
 check_no_uploads
 conclude "the server is killed and started again in the middle of a backup"
 
-cat "$work/noise" "$work/noise" >"$work/data"
+# More than all the buffers on its way hold.
+noise 100000000 >"$work/data"
+works "a larger backup"
 rm -f "$eof" "$work/restored"
-start restore "${storage[@]}" "${common[@]}" --key k --env BO_TEST_MARK -- \
+start restore -v "${storage[@]}" "${common[@]}" --key k --env BO_TEST_MARK -- \
   sh -c 'head -c 1000000 >"$1"; sleep 3; cat >>"$1" && : >"$2"' sh "$work/restored" "$eof"
 sleep 1.5
 kill_server
@@ -288,6 +290,7 @@ wait "$pid"
 status=$?
 check_status 0
 cmp -s "$work/data" "$work/restored" || problem "what was restored is not what was backed up"
+check_said 'get_read.* = (retry|again)|get_open\(k, [1-9]'
 check_gone
 conclude "the server is killed and started again in the middle of a restore"
 
@@ -295,11 +298,12 @@ start restore "${storage[@]}" "${common[@]}" --key k --env BO_TEST_MARK -- \
   sh -c 'head -c 1000000 >/dev/null; sleep 3; cat >/dev/null && : >"$1"' sh "$eof.2"
 sleep 1.5
 kill_server
-(cd "$store" && noise 24000001 | tail -c 24000000 >k.new && mv k.new k)
+(cd "$store" && noise 100000001 | tail -c 100000000 >k.new; mv k.new k)
 start_server
 wait "$pid"
 status=$?
-[ "$status" -ne 0 ] || problem "it succeeded"
+check_status 3
+check_said "changed since"
 [ ! -e "$eof.2" ] || problem "the command's stdin was ended as if all had come"
 check_gone
 conclude "an object that is replaced while it is read"
