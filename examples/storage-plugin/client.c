@@ -27,7 +27,7 @@ static int send_bytes(struct sftp_storage *storage, const void *bytes, size_t si
     sent += (size_t)count;
     sftp_arm(storage);
   }
-  return BO_OK;
+  return sftp_session_check(storage, error);
 }
 
 int sftp_protocol_broken(struct sftp_storage *storage, const char *how, struct bo_error *error) {
@@ -42,16 +42,13 @@ static size_t packet_wanted(const struct sftp_storage *storage) {
   return LENGTH_BYTES + (size_t)wire_take_u32(&length);
 }
 
-/* Receives one packet; without `wait`, if it is there already. It is in storage->packet then. */
-static int receive(struct sftp_storage *storage, bool wait, bool *received, struct bo_error *error) {
-  *received = false;
+/* Waits for one packet. It is in storage->packet then. */
+static int receive(struct sftp_storage *storage, struct bo_error *error) {
   for (;;) {
     size_t wanted = packet_wanted(storage);
     if (wanted > SFTP_PACKET_MAX) return sftp_protocol_broken(storage, "a reply is too long", error);
-    if (storage->packet_size > LENGTH_BYTES && storage->packet_size == wanted) {
-      *received = true;
-      return BO_OK;
-    }
+    if (storage->packet_size > LENGTH_BYTES && storage->packet_size == wanted)
+      return sftp_session_check(storage, error);
     ssize_t count = libssh2_channel_read(storage->channel, (char *)storage->packet + storage->packet_size,
                                          wanted - storage->packet_size);
     if (count > 0) {
@@ -63,8 +60,6 @@ static int receive(struct sftp_storage *storage, bool wait, bool *received, stru
       sftp_drop(storage);
       (void)bo_error_set(error, BO_CLASS_NETWORK, 0, "%.200s ended the connection", storage->settings.host);
       return BO_RETRY;
-    } else if (!wait) {
-      return BO_OK;
     } else {
       int result = sftp_session_wait(storage, error);
       if (result != BO_OK) return result;
@@ -131,8 +126,7 @@ int sftp_exchange(struct sftp_storage *storage, struct wire_out *request, struct
   const uint32_t id = storage->next_id;
   result = sftp_send(storage, request, NULL, 0, error);
   while (result == BO_OK) {
-    bool received = false;
-    result = receive(storage, true, &received, error);
+    result = receive(storage, error);
     if (result != BO_OK) break;
     *reply = take_reply(storage);
     if (reply->id == id) return BO_OK;
@@ -270,10 +264,9 @@ int sftp_client_start(struct sftp_storage *storage, struct bo_error *error) {
       {"statvfs@openssh.com", "2", SFTP_HAS_SPACE},
   };
   struct wire_out request;
-  bool received = false;
   wire_begin(&request, WIRE_INIT, WIRE_VERSION_3); /* the version stands where others have their id */
   int result = sftp_send(storage, &request, NULL, 0, error);
-  if (result == BO_OK) result = receive(storage, true, &received, error);
+  if (result == BO_OK) result = receive(storage, error);
   if (result != BO_OK) return result;
   struct sftp_reply reply = take_reply(storage);
   if (reply.type != WIRE_VERSION || reply.id < WIRE_VERSION_3 || reply.body.failed)
@@ -307,8 +300,7 @@ int sftp_send_pending(struct sftp_storage *storage, struct wire_out *request, co
 int sftp_await(struct sftp_storage *storage, struct sftp_pending *pending, struct bo_error *error) {
   if (!pending->done) sftp_arm(storage);
   while (!pending->done) {
-    bool received = false;
-    int result = receive(storage, true, &received, error);
+    int result = receive(storage, error);
     if (result != BO_OK) return result;
     struct sftp_reply reply = take_reply(storage);
     result = settle(storage, &reply, error);

@@ -43,8 +43,13 @@ static int try_second(struct sftp_put *put, bool *taken, struct bo_error *error)
   put->published = true; /* even if the answer gets lost */
   result = sftp_rename(storage, from.text, to.text, error);
   if (result == BO_OK || storage->session == NULL) return result;
+  if (error->error_class == BO_CLASS_NOT_FOUND) { /* the record, or the folder for it */
+    if (sftp_lstat(storage, from.text, &attributes, error) != BO_OK) return sftp_put_ended_elsewhere(put, error);
+    result = sftp_make_state(storage, error);
+    if (result == BO_OK) result = sftp_rename(storage, from.text, to.text, error);
+    if (result == BO_OK || storage->session == NULL) return result;
+  }
   put->published = false;
-  if (error->error_class == BO_CLASS_NOT_FOUND) return sftp_put_ended_elsewhere(put, error);
   *taken = sftp_lstat(storage, to.text, &attributes, &ignored) == BO_OK;
   return result;
 }
@@ -72,6 +77,16 @@ static int blocked(const struct sftp_put *put, struct bo_error *error) {
                       put->record.key);
 }
 
+/* Whether that is why a rename failed. */
+static bool stands_in_the_way(struct sftp_put *put) {
+  struct sftp_storage *storage = put->storage;
+  struct wire_attributes attributes;
+  struct bo_error ignored = BO_ERROR_INIT;
+  if (sftp_is_blocked(storage, put->record.key)) return true;
+  struct sftp_path path = sftp_place(storage, put->record.key);
+  return sftp_lstat(storage, path.text, &attributes, &ignored) == BO_OK && sftp_is_folder(&attributes);
+}
+
 static int move(struct sftp_put *put, struct bo_error *error) {
   struct sftp_storage *storage = put->storage;
   struct sftp_path from = sftp_place_of_put(storage, put->record.id, "data");
@@ -89,14 +104,9 @@ static int place(struct sftp_put *put, struct bo_error *error) {
   int result = BO_ERROR;
   for (int i = 0; i < PLACE_TRIES; i++) {
     struct wire_attributes attributes;
-    struct bo_error other = BO_ERROR_INIT;
     result = move(put, error);
     if (result == BO_OK || storage->session == NULL) return result;
-    if (error->error_class == BO_CLASS_IO && sftp_is_blocked(storage, put->record.key)) return blocked(put, error);
-    if (error->error_class == BO_CLASS_IO &&
-        sftp_lstat(storage, sftp_place(storage, put->record.key).text, &attributes, &other) == BO_OK &&
-        sftp_is_folder(&attributes))
-      return blocked(put, error);
+    if (stands_in_the_way(put)) return blocked(put, error);
     if (error->error_class != BO_CLASS_NOT_FOUND) return sftp_explain(storage, result, error);
     result = sftp_lstat(storage, sftp_place_of_put(storage, put->record.id, "data").text, &attributes, error);
     if (result != BO_OK && error->error_class == BO_CLASS_NOT_FOUND) return sftp_put_ended_elsewhere(put, error);

@@ -22,10 +22,10 @@ int sftp_put_ended_elsewhere(const struct sftp_put *put, struct bo_error *error)
 static int check_target(struct sftp_storage *storage, const char *key, struct bo_error *error) {
   struct wire_attributes attributes;
   int result = sftp_lstat(storage, sftp_place(storage, key).text, &attributes, error);
-  if (result != BO_OK && error->error_class == BO_CLASS_NOT_FOUND) return BO_OK;
-  if (result != BO_OK && error->error_class == BO_CLASS_IO && sftp_is_blocked(storage, key))
+  if (result != BO_OK && storage->session != NULL && sftp_is_blocked(storage, key))
     return bo_error_set(error, BO_CLASS_CONFIG, 0,
                         "the server cannot hold the key " SFTP_KEY_SHOWN ": an object is on its way", key);
+  if (result != BO_OK && error->error_class == BO_CLASS_NOT_FOUND) return BO_OK;
   if (result != BO_OK) return sftp_prefix(result, error, "looking for " SFTP_KEY_SHOWN, key);
   if (sftp_is_object(&attributes)) return BO_OK;
   return bo_error_set(error, BO_CLASS_CONFIG, 0,

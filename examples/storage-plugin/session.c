@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,39 +17,62 @@
 
 #define TEARDOWN_TRIES 100
 
-/* ---- libssh2's memory is the host's, and is overwritten when it comes back: keys and passwords were in it ---- */
+/* ---- memory for libssh2 ----
+ *
+ * It is the host's, and is overwritten when it comes back: keys and passwords were in it. Blocks are kept in a list,
+ * because libssh2 1.10 forgets a few at each renewal of the keys: they are freed with the session. And because it does
+ * not survive a refusal everywhere, it is not told of one: it gets the block from the C library, and the plugin gives
+ * up as soon as the call returns.
+ */
 
-struct block {
+struct sftp_block {
+  struct sftp_block *next;
+  struct sftp_block **link; /* what points to this one */
   size_t size;
+  bool from_host;
   _Alignas(max_align_t) unsigned char bytes[];
 };
 
-static struct block *block_of(void *memory) {
-  return (struct block *)((unsigned char *)memory - offsetof(struct block, bytes));
-}
-
 static LIBSSH2_ALLOC_FUNC(block_alloc) {
   struct sftp_storage *storage = *abstract;
-  struct block *block = storage->host->alloc(storage->host->context, sizeof(*block) + count);
-  if (block == NULL) {
+  const size_t size = sizeof(struct sftp_block) + count;
+  struct sftp_block *block = storage->host->alloc(storage->host->context, size);
+  const bool from_host = block != NULL;
+  if (!from_host) {
     storage->out_of_memory = true;
-    return NULL;
+    block = malloc(size);
+    if (block == NULL) return NULL;
   }
-  block->size = count;
+  *block =
+      (struct sftp_block){.next = storage->blocks, .link = &storage->blocks, .size = count, .from_host = from_host};
+  if (block->next != NULL) block->next->link = &block->next;
+  storage->blocks = block;
   return block->bytes;
 }
 
-static LIBSSH2_FREE_FUNC(block_free) {
-  if (ptr == NULL) return;
-  struct block *block = block_of(ptr);
+static void free_block(struct sftp_storage *storage, struct sftp_block *block) {
+  *block->link = block->next;
+  if (block->next != NULL) block->next->link = block->link;
   explicit_bzero(block->bytes, block->size);
-  sftp_free(*abstract, block);
+  if (block->from_host)
+    sftp_free(storage, block);
+  else
+    free(block);
+}
+
+static struct sftp_block *block_of(void *memory) {
+  return (struct sftp_block *)((unsigned char *)memory - offsetof(struct sftp_block, bytes));
+}
+
+static LIBSSH2_FREE_FUNC(block_free) {
+  struct sftp_storage *storage = *abstract; /* which may lie in the very block that is freed */
+  if (ptr != NULL) free_block(storage, block_of(ptr));
 }
 
 static LIBSSH2_REALLOC_FUNC(block_realloc) {
   void *moved = block_alloc(count, abstract);
   if (ptr == NULL || moved == NULL) return moved;
-  struct block *block = block_of(ptr);
+  struct sftp_block *block = block_of(ptr);
   memcpy(moved, block->bytes, block->size < count ? block->size : count);
   block_free(ptr, abstract);
   return moved;
@@ -61,7 +85,14 @@ static void prepare_library(void) {
 
 /* ---- waiting and failing ---- */
 
+int sftp_session_check(struct sftp_storage *storage, struct bo_error *error) {
+  if (!storage->out_of_memory) return BO_OK;
+  sftp_drop(storage);
+  return sftp_no_memory(error);
+}
+
 int sftp_session_wait(struct sftp_storage *storage, struct bo_error *error) {
+  if (sftp_session_check(storage, error) != BO_OK) return BO_ERROR;
   int directions = libssh2_session_block_directions(storage->session);
   short events = (short)((directions & LIBSSH2_SESSION_BLOCK_OUTBOUND ? POLLOUT : 0) |
                          (directions & LIBSSH2_SESSION_BLOCK_INBOUND ? POLLIN : 0));
@@ -121,7 +152,7 @@ static int log_in(struct sftp_storage *storage, struct bo_error *error) {
                   libssh2_userauth_publickey_frommemory(storage->session, settings->user, user_length, NULL, 0,
                                                         settings->private_key, strlen(settings->private_key), NULL));
     if (code == 0) return BO_OK;
-    if (code == LIBSSH2_ERROR_FILE && !storage->out_of_memory)
+    if ((code == LIBSSH2_ERROR_FILE || code == LIBSSH2_ERROR_PROTO) && !storage->out_of_memory)
       return bo_error_set(error, BO_CLASS_CONFIG, 0,
                           "the secret `privateKey` cannot be read: is it whole, and without a passphrase?");
     if (!was_refused(code)) return sftp_session_failed(storage, code, "logging in", error);
@@ -169,7 +200,7 @@ static int start_session(struct sftp_storage *storage, struct bo_error *error) {
   if (result == BO_OK) result = log_in(storage, error);
   if (result == BO_OK) result = open_channel(storage, error);
   if (result == BO_OK) result = sftp_client_start(storage, error);
-  return result;
+  return result == BO_OK ? sftp_session_check(storage, error) : result;
 }
 
 int sftp_connect(struct sftp_storage *storage, struct bo_error *error) {
@@ -202,12 +233,13 @@ void sftp_drop(struct sftp_storage *storage) {
   storage->packet_size = 0;
   storage->channel = NULL; /* freed with its session */
   if (storage->session != NULL) {
-    (void)libssh2_session_disconnect(storage->session, "done");
     /* From here on nothing can block, so that libssh2 sends and awaits no farewells. */
     (void)shutdown(storage->socket, SHUT_RDWR);
     for (int i = 0; i < TEARDOWN_TRIES; i++)
       if (libssh2_session_free(storage->session) != LIBSSH2_ERROR_EAGAIN) break;
     storage->session = NULL;
+    while (storage->blocks != NULL)
+      free_block(storage, storage->blocks);
   }
   if (storage->socket >= 0) (void)close(storage->socket);
   storage->socket = -1;

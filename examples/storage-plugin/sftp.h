@@ -61,7 +61,7 @@ struct sftp_storage {
   bool tidying; /* close, put_close and discard go on after a cancel */
   bool closing;
   bool unreachable;   /* while closing: the server did not answer, so it is not asked again for every put */
-  bool out_of_memory; /* libssh2 was refused memory; its own error codes do not always say so */
+  bool out_of_memory; /* libssh2 should have been refused memory: this connection is given up */
 
   struct sftp_lookup *lookup; /* of the host's name; net.c */
 
@@ -69,7 +69,8 @@ struct sftp_storage {
   int socket;
   LIBSSH2_SESSION *session;
   LIBSSH2_CHANNEL *channel;
-  uint64_t generation; /* counts the connections: a handle belongs to one */
+  struct sftp_block *blocks; /* libssh2's memory; session.c */
+  uint64_t generation;       /* counts the connections: a handle belongs to one */
   uint64_t deadline_ns;
   uint32_t extensions; /* SFTP_HAS_ bits */
   uint32_t next_id;
@@ -112,6 +113,8 @@ void sftp_net_close(struct sftp_storage *storage);
 int sftp_connect(struct sftp_storage *storage, struct bo_error *error);
 /* Ends the connection at once. Every handle is void then, and every awaited answer will not come. */
 void sftp_drop(struct sftp_storage *storage);
+/* After libssh2 had a chance to run out of memory. On failure the connection is gone. */
+int sftp_session_check(struct sftp_storage *storage, struct bo_error *error);
 /* After a libssh2 function returned LIBSSH2_ERROR_EAGAIN. On failure the connection is gone. */
 int sftp_session_wait(struct sftp_storage *storage, struct bo_error *error);
 /* After any other error of libssh2's: fills `error`, drops the connection. */
