@@ -1,0 +1,7 @@
+/* Gives a backup's command something to read. */
+#include "tests/conformance/broken/platform/good.h"
+
+void spoil(struct bo_plugin *plugin, struct bo_platform_operations *operations, const struct bo_host *host) {
+  (void)plugin, (void)operations, (void)host;
+  good_stdin = "/dev/zero";
+}

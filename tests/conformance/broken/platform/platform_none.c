@@ -1,0 +1,6 @@
+/* The good platform itself, with nothing spoiled. */
+#include "tests/conformance/broken/platform/good.h"
+
+void spoil(struct bo_plugin *plugin, struct bo_platform_operations *operations, const struct bo_host *host) {
+  (void)plugin, (void)operations, (void)host;
+}
