@@ -92,6 +92,13 @@ static int save(struct run *run, const char *state, struct bo_error *error) {
   return ctl_run_state_save(&run->state, error);
 }
 
+/* What is done is done, whether it can be noted or not. The next command finds it unsettled, and asks the storage. */
+static void save_end(struct run *run, const char *state) {
+  struct bo_error error = BO_ERROR_INIT;
+  if (save(run, state, &error) != BO_OK)
+    (void)fprintf(stderr, "backupctl: warning: how it ended could not be kept: %s\n", error.text);
+}
+
 static struct bo_run_outcome *begin_outcome(struct run *run) {
   struct bo_run_outcome *outcome = bo_arena_alloc(&run->state.arena, sizeof(*outcome));
   if (outcome != NULL) outcome->start_time = (struct bo_optional){true, now_seconds()};
@@ -197,40 +204,41 @@ static void close_run(struct run *run) {
 
 /* ---- what was interrupted ---- */
 
-static cJSON *ask(struct run *run, const char *operation, const char *token) {
-  struct bo_error error = BO_ERROR_INIT;
-  cJSON *spec = ctl_run_request(run->options, &run->manifests, &run->state.run, operation, &error);
-  if (spec == NULL) return NULL;
-  if (token != NULL) (void)cJSON_AddStringToObject(spec, "token", token);
-  struct ctl_runner_result answer = {.result = NULL};
-  cJSON *result = NULL;
-  if (ctl_runner_run(run->options, spec, -1, -1, NULL, &answer, &error) == BO_OK) {
-    result = answer.result;
-    answer.result = NULL;
-  }
-  ctl_runner_result_free(&answer);
-  cJSON_Delete(spec);
-  return result;
-}
-
-static bool object_is_ours(struct run *run) {
-  const struct bo_run_outcome *backup = run->state.run.status.backup;
-  if (backup->sha256_stored == NULL) return false; /* no commit was ever granted */
-  cJSON *result = ask(run, "stat", NULL);
-  const cJSON *object = cJSON_GetObjectItemCaseSensitive(result, "object");
-  const char *uid = ctl_text(cJSON_GetObjectItemCaseSensitive(object, "metadata"), "run-uid");
-  bool ours = strcmp(uid, run->state.run.meta.uid) == 0 &&
-              ctl_number(object, "sizeBytes") == (double)backup->bytes_stored.value;
-  cJSON_Delete(result);
-  return ours;
-}
-
 static void note_size(struct run *run) {
   struct bo_backup_run_status *status = &run->state.run.status;
   char size[32];
   bo_human_size((uint64_t)status->backup->bytes_stored.value, size);
   status->size_in_bytes = status->backup->bytes_stored;
   status->size = keep(run, size);
+}
+
+/* What has become of the put that was open, if one was. */
+static enum ctl_finding find_put(struct run *run, struct bo_error *error) {
+  const struct bo_backup_run_status *status = &run->state.run.status;
+  cJSON *spec = ctl_run_request(run->options, &run->manifests, &run->state.run, "stat", error);
+  if (spec == NULL) return CTL_FOUND_NO_ANSWER;
+  bool granted = status->backup->sha256_stored != NULL;
+  enum ctl_finding finding = ctl_find_put(run->options, spec, status->attempt == NULL ? NULL : status->attempt->token,
+                                          granted ? (double)status->backup->bytes_stored.value : -1, error);
+  cJSON_Delete(spec);
+  return finding;
+}
+
+static int settle_backup(struct run *run, const char **state, struct bo_error *error) {
+  struct bo_backup_run_status *status = &run->state.run.status;
+  enum ctl_finding finding = find_put(run, error);
+  if (finding == CTL_FOUND_NO_ANSWER) {
+    bo_error_prefix(error,
+                    "the run was interrupted before, and what remains of that could not be found out or removed");
+    return BO_ERROR;
+  }
+  run->adopted = finding == CTL_FOUND_OURS;
+  status->backup->reason = run->adopted ? "Succeeded" : "Interrupted";
+  status->backup->completion_time = (struct bo_optional){true, now_seconds()};
+  status->attempt = NULL;
+  if (run->adopted) note_size(run);
+  *state = run->adopted ? "BackupSuccessful" : "InterruptedFailed";
+  return BO_OK;
 }
 
 /* Settles what a process that is gone has left in progress. */
@@ -242,31 +250,9 @@ static int settle(struct run *run, struct bo_error *error) {
     if (!is_running(blocks[i])) continue;
     blocks[i]->completion_time = (struct bo_optional){true, now_seconds()};
     blocks[i]->reason = "Interrupted";
-    state = i == 0 ? "RestoreFailed" : state;
+    state = i == 0 ? "RestoreFailed" : status->state;
   }
-  if (is_running(status->backup)) {
-    if (object_is_ours(run)) {
-      status->backup->reason = "Succeeded";
-      state = "BackupSuccessful";
-      run->adopted = true;
-      note_size(run);
-    } else if (status->attempt != NULL && status->attempt->token != NULL) {
-      cJSON *result = ask(run, "discard", status->attempt->token);
-      bool discarded = strcmp(ctl_text(result, "state"), "successful") == 0;
-      if (!discarded)
-        (void)bo_error_set(error, BO_CLASS_UNDECIDED, 0,
-                           "the run was interrupted before, and what it had begun to store could not be removed: %s",
-                           ctl_text(result, "message"));
-      cJSON_Delete(result);
-      if (!discarded) return BO_ERROR;
-    }
-    if (state == NULL) {
-      status->backup->reason = "Interrupted";
-      state = "InterruptedFailed";
-    }
-    status->backup->completion_time = (struct bo_optional){true, now_seconds()};
-    status->attempt = NULL;
-  }
+  if (is_running(status->backup) && settle_backup(run, &state, error) != BO_OK) return BO_ERROR;
   return state == NULL ? BO_OK : save(run, state, error);
 }
 
@@ -297,7 +283,8 @@ static int attempt_backup(struct run *run, struct ctl_runner_result *result, str
   cJSON_Delete(spec);
   if (code != BO_OK) return code;
   note_backup(run, result->result);
-  return save(run, is_successful(status->backup) ? "BackupSuccessful" : "BackupFailed", error);
+  save_end(run, is_successful(status->backup) ? "BackupSuccessful" : "BackupFailed");
+  return BO_OK;
 }
 
 static void print_recovery(const struct bo_backup_run *object) {
@@ -383,9 +370,9 @@ static int read_back(struct run *run, int *exit_status, struct bo_error *error) 
   cJSON_Delete(spec);
   if (code == BO_OK) {
     end_outcome(run, outcome, result.result);
-    code = save(run, !restore ? NULL : is_successful(outcome) ? "RestoreSuccessful" : "RestoreFailed", error);
+    save_end(run, !restore ? NULL : is_successful(outcome) ? "RestoreSuccessful" : "RestoreFailed");
+    *exit_status = ctl_report(run->options, &result);
   }
-  if (code == BO_OK) *exit_status = ctl_report(run->options, &result);
   ctl_runner_result_free(&result);
   return code;
 }

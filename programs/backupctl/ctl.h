@@ -111,6 +111,14 @@ int ctl_runner_run(const struct ctl_options *options, const cJSON *spec, int inp
                    const struct ctl_runner_hooks *hooks, struct ctl_runner_result *result, struct bo_error *error);
 void ctl_runner_result_free(struct ctl_runner_result *result);
 
+enum ctl_finding { CTL_FOUND_OURS, CTL_FOUND_NONE, CTL_FOUND_NO_ANSWER };
+
+/* What has become of a put whose runner is gone: its object is there; or it is ended for good and nothing of it is; or
+ * that cannot be found out, and `why` (may be NULL) says why. `spec` says storage, key and run; `token` may be NULL;
+ * `stored_bytes` is what was granted to be committed, -1 when nothing was. */
+enum ctl_finding ctl_find_put(const struct ctl_options *options, const cJSON *spec, const char *token,
+                              double stored_bytes, struct bo_error *why);
+
 /* Finds backup-runner: beside this program. */
 int ctl_runner_path(struct bo_buffer *path, struct bo_error *error);
 /* Runs `backup-runner --describe file`; *json is owned by the caller. */

@@ -258,21 +258,21 @@ static cJSON *made_up_result(const struct session *session, const char *error_cl
   return json;
 }
 
-/* Asks the storage one thing about this run's key, with a runner of its own. */
-static cJSON *ask_storage(const struct session *session, const char *operation) {
+/* Asks the storage one thing about the spec's key, with a runner of its own. */
+static cJSON *ask_storage(const struct ctl_options *options, const cJSON *about, const char *operation,
+                          const char *token) {
   static const char *const members[] = {"run", "storage", "key", "limits"};
   struct bo_error error = BO_ERROR_INIT;
   cJSON *spec = cJSON_CreateObject();
   (void)cJSON_AddStringToObject(spec, "operation", operation);
   for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-    if (cJSON_HasObjectItem(session->spec, members[i]))
+    if (cJSON_HasObjectItem(about, members[i]))
       (void)cJSON_AddItemToObject(spec, members[i],
-                                  cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(session->spec, members[i]), 1));
-  if (strcmp(operation, "discard") == 0)
-    (void)cJSON_AddStringToObject(spec, "token", bo_buffer_text(&session->out->token));
+                                  cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(about, members[i]), 1));
+  if (token != NULL) (void)cJSON_AddStringToObject(spec, "token", token);
   struct ctl_runner_result answer = {.result = NULL};
   cJSON *result = NULL;
-  if (ctl_runner_run(session->options, spec, -1, -1, NULL, &answer, &error) == BO_OK) {
+  if (ctl_runner_run(options, spec, -1, -1, NULL, &answer, &error) == BO_OK) {
     result = answer.result;
     answer.result = NULL;
   }
@@ -285,34 +285,48 @@ static bool succeeded(const cJSON *result) {
   return strcmp(ctl_text(result, "state"), "successful") == 0;
 }
 
-enum finding { FOUND_OURS, FOUND_NONE, FOUND_NO_ANSWER };
-
-/* The runner was allowed to commit: is our object there, as long as it was to be? */
-static enum finding look_for_object(const struct session *session) {
-  cJSON *stat = ask_storage(session, "stat");
-  const cJSON *object = cJSON_GetObjectItemCaseSensitive(stat, "object");
+/* This very attempt's object, as long as it was to be? */
+static bool is_of_put(const cJSON *object, const cJSON *spec, double stored_bytes) {
   const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object, "metadata");
-  const char *uid = ctl_text(cJSON_GetObjectItemCaseSensitive(session->spec, "run"), "uid");
-  enum finding finding = FOUND_NO_ANSWER;
+  const cJSON *run = cJSON_GetObjectItemCaseSensitive(spec, "run");
+  double attempt = cJSON_HasObjectItem(run, "attempt") ? ctl_number(run, "attempt") : 1;
+  char text[32];
+  (void)snprintf(text, sizeof(text), "%.0f", attempt);
+  return strcmp(ctl_text(metadata, "run-uid"), ctl_text(run, "uid")) == 0 &&
+         strcmp(ctl_text(metadata, "run-attempt"), text) == 0 && ctl_number(object, "sizeBytes") == stored_bytes;
+}
+
+static enum ctl_finding look_for_object(const struct ctl_options *options, const cJSON *spec, double stored_bytes,
+                                        struct bo_error *why) {
+  cJSON *stat = ask_storage(options, spec, "stat", NULL);
+  enum ctl_finding finding = CTL_FOUND_NO_ANSWER;
   if (succeeded(stat))
-    finding = strcmp(ctl_text(metadata, "run-uid"), uid) == 0 &&
-                      ctl_number(object, "sizeBytes") == ctl_number(session->out->commit, "storedBytes")
-                  ? FOUND_OURS
-                  : FOUND_NONE;
+    finding = is_of_put(cJSON_GetObjectItemCaseSensitive(stat, "object"), spec, stored_bytes) ? CTL_FOUND_OURS
+                                                                                              : CTL_FOUND_NONE;
   else if (strcmp(ctl_text(stat, "class"), "not-found") == 0)
-    finding = FOUND_NONE;
+    finding = CTL_FOUND_NONE;
+  else
+    (void)bo_error_set(why, BO_CLASS_UNDECIDED, 0, "%s", ctl_text(stat, "message"));
   cJSON_Delete(stat);
   return finding;
 }
 
-/* Ends the put for good, and only then believes that nothing is there: a commit that was under way may have come to
- * its end meanwhile. */
-static enum finding undo_put(const struct session *session) {
-  cJSON *discarded = ask_storage(session, "discard");
+/* Nothing is believed to be there before the put is ended for good: a commit that was under way may come to its end
+ * meanwhile. */
+enum ctl_finding ctl_find_put(const struct ctl_options *options, const cJSON *spec, const char *token,
+                              double stored_bytes, struct bo_error *why) {
+  bool granted = stored_bytes >= 0;
+  enum ctl_finding finding = granted ? look_for_object(options, spec, stored_bytes, why) : CTL_FOUND_NONE;
+  if (finding == CTL_FOUND_OURS || token == NULL) return finding;
+  cJSON *discarded = ask_storage(options, spec, "discard", token);
   bool ended = succeeded(discarded);
+  if (granted) finding = look_for_object(options, spec, stored_bytes, why);
+  if (!ended && finding == CTL_FOUND_NONE) {
+    finding = CTL_FOUND_NO_ANSWER;
+    (void)bo_error_set(why, BO_CLASS_UNDECIDED, 0, "%s", ctl_text(discarded, "message"));
+  }
   cJSON_Delete(discarded);
-  enum finding finding = session->commit_granted ? look_for_object(session) : FOUND_NONE;
-  return finding == FOUND_NONE && !ended ? FOUND_NO_ANSWER : finding;
+  return finding;
 }
 
 /* The object was found: the result is made a success, with the sums that the runner had asked to commit. */
@@ -337,11 +351,12 @@ static void settle(struct session *session) {
   else if (ctl_text(session->out->result, "pendingToken")[0] == '\0')
     return;
   if (session->out->token.size == 0) return;
-  enum finding finding = session->commit_granted ? look_for_object(session) : FOUND_NONE;
-  if (finding != FOUND_OURS) finding = undo_put(session);
-  if (finding == FOUND_OURS) {
+  double stored_bytes = session->commit_granted ? ctl_number(session->out->commit, "storedBytes") : -1;
+  enum ctl_finding finding =
+      ctl_find_put(session->options, session->spec, bo_buffer_text(&session->out->token), stored_bytes, NULL);
+  if (finding == CTL_FOUND_OURS) {
     note_success(session);
-  } else if (finding == FOUND_NO_ANSWER) {
+  } else if (finding == CTL_FOUND_NO_ANSWER) {
     cJSON_DeleteItemFromObjectCaseSensitive(session->out->result, "class");
     (void)cJSON_AddStringToObject(session->out->result, "class", "undecided");
   }
