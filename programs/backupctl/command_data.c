@@ -72,6 +72,7 @@ int ctl_backup(const struct ctl_options *options) {
 struct known {
   cJSON *stat;   /* the runner's answer, owned */
   cJSON *record; /* NULL: none, owned */
+  bool interrupted;
 };
 
 static const char *metadata(const struct known *known, const char *name) {
@@ -87,6 +88,7 @@ static int ask(const struct ctl_options *options, struct known *known, struct bo
   int result = ctl_runner_run(options, spec, -1, -1, NULL, &answer, error);
   if (result == BO_OK) {
     known->stat = answer.result;
+    known->interrupted = answer.interrupted;
     answer.result = NULL;
     ctl_runner_result_free(&answer);
   }
@@ -127,7 +129,10 @@ static cJSON *reading_spec(const struct ctl_options *options, const struct known
     cJSON_Delete(spec);
     return NULL;
   }
-  if (known->record != NULL) add_expectation(spec, known->record);
+  if (known->record != NULL)
+    add_expectation(spec, known->record);
+  else if (metadata(known, "run-uid") != NULL) /* it may be replaced by one that is read in another way */
+    (void)cJSON_AddStringToObject(cJSON_AddObjectToObject(spec, "expect"), "uid", metadata(known, "run-uid"));
   if (options->verify_first) (void)cJSON_AddTrueToObject(spec, "verifyFirst");
   if (output_fd >= 0) (void)cJSON_AddNumberToObject(spec, "outputFd", 4);
   return spec;
@@ -162,7 +167,7 @@ int ctl_restore(const struct ctl_options *options) {
   } else if (ask(options, &known, &error) == BO_OK) {
     bool found = strcmp(ctl_text(known.stat, "state"), "successful") == 0;
     if (!found) {
-      struct ctl_runner_result answer = {.result = known.stat};
+      struct ctl_runner_result answer = {.result = known.stat, .interrupted = known.interrupted};
       (void)cJSON_ReplaceItemInObjectCaseSensitive(known.stat, "operation", cJSON_CreateString(options->command));
       code = ctl_report(options, &answer);
     } else if ((!writes || ctl_output_open(options->output_file, &output, &error) == BO_OK) &&

@@ -35,6 +35,7 @@ void ctl_progress_update(struct ctl_progress *progress, uint64_t plain_bytes, ui
   uint64_t now_ms = bo_monotonic_ms();
   if (progress->silent || (!progress->terminal && now_ms - progress->last_ms < LINE_MS)) return;
   if (plain_bytes < progress->last_bytes) progress->last_bytes = 0; /* verified first: the second reading has begun */
+  if (plain_bytes < progress->last_bytes) progress->last_bytes = 0; /* the second pass of a restore */
   double seconds = (double)(now_ms - progress->last_ms) / 1000;
   double rate = seconds > 0 ? (double)(plain_bytes - progress->last_bytes) / seconds : 0;
   progress->rate = progress->shown ? progress->rate * 0.6 + rate * 0.4 : rate;

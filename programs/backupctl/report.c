@@ -89,8 +89,9 @@ static void print_failure(const cJSON *result) {
   (void)fprintf(stderr, "backupctl: %s FAILED%s%s: %s%s%s\n", operation, key[0] == '\0' ? "" : " ", key, stage,
                 stage[0] == '\0' ? "" : ": ", ctl_text(result, "message"));
   print_tail(result);
-  if (strcmp(operation, "backup") == 0 && strcmp(ctl_text(result, "class"), "undecided") != 0)
-    (void)fputs("  nothing was stored at the key\n", stderr);
+  const char *error_class = ctl_text(result, "class");
+  bool unclear = strcmp(error_class, "undecided") == 0 || strcmp(error_class, "conflict") == 0;
+  if (strcmp(operation, "backup") == 0 && !unclear) (void)fputs("  nothing was stored at the key\n", stderr);
 }
 
 int ctl_report(const struct ctl_options *options, const struct ctl_runner_result *result) {

@@ -222,3 +222,39 @@ check_status 0
 run verify "${storage[@]}" "${common[@]}" --key k
 check_status 0
 conclude "a backup without a stderr"
+
+# ---- manifests: whose object it is, and what is done although it cannot be noted
+
+run backup -f "$work/run.yaml" "${common[@]}"
+check_status 0
+# As if the next attempt had been interrupted between its grant and its commit: same run, same size, another attempt.
+python3 - "$work/state/BackupRun/default/one.json" <<'END'
+import json, sys
+run = json.load(open(sys.argv[1]))
+status = run['status']
+del status['backup']['completionTime'], status['backup']['reason']
+status['state'], status['attempts'] = 'Backuping', 2
+json.dump(run, open(sys.argv[1], 'w'))
+END
+run verify -f "$work/run.yaml" "${common[@]}"
+check_status 1
+check_said 'no successful backup on record here .state InterruptedFailed'
+conclude "the object of an earlier attempt does not make a later one successful"
+
+cat >"$work/two.yaml" <<END
+apiVersion: backup-operator.io/v1
+kind: BackupRun
+metadata: {name: two, namespace: default}
+spec:
+  storage: {name: here, path: /two}
+  backup: {command: [echo, data]}
+  restore: {command: [sh, -c, "cat >/dev/null; rm -r $work/state/BackupRun; : >$work/state/BackupRun"]}
+  template: {spec: {containers: [{name: main}]}}
+END
+run backup -f "$work/run.yaml" -f "$work/two.yaml" --name two "${common[@]}"
+check_status 0
+run restore -f "$work/run.yaml" -f "$work/two.yaml" --name two "${common[@]}"
+check_status 0
+check_said 'warning: how it ended could not be kept'
+grep -q '^restored: two' "$work/out" || problem "it does not say that it is restored"
+conclude "a restore that succeeded has, even when that cannot be noted"
