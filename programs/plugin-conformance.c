@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/sysinfo.h>
 
+#include "core/base/arena.h"
 #include "core/base/io.h"
 #include "core/base/sha256.h"
 #include "core/base/text.h"
@@ -55,7 +56,12 @@ struct options {
   const char *only, *skip, *rule, *explain;
   bool quick, list;
   int format;
+  struct bo_arena names;
 };
+
+static void free_options(struct options *options) {
+  bo_arena_free(&options->names);
+}
 
 static int fail(int code, const char *format, ...) BO_PRINTF(2, 3);
 static int fail(int code, const char *format, ...) {
@@ -70,11 +76,11 @@ static int fail(int code, const char *format, ...) {
 
 /* ---- options ---- */
 
-static bool add_pair(struct bo_pair *pairs, size_t *count, char *text) {
-  char *equals = strchr(text, '=');
+static bool add_pair(struct options *options, struct bo_pair *pairs, size_t *count, const char *text) {
+  const char *equals = strchr(text, '=');
   if (equals == NULL || equals == text || *count == CONF_PAIRS_MAX) return false;
   /* argv stays whole for the children: the name is copied. */
-  char *name = strndup(text, (size_t)(equals - text));
+  const char *name = bo_arena_copy(&options->names, text, (size_t)(equals - text));
   if (name == NULL) return false;
   pairs[(*count)++] = (struct bo_pair){name, equals + 1};
   return true;
@@ -136,10 +142,10 @@ static const struct option option_table[] = {
 static bool take_option(struct options *options, int option, char *value) {
   struct conf_settings *settings = &options->settings;
   switch (option) {
-    case PARAM: return add_pair(settings->parameters, &settings->parameter_count, value);
-    case SECRET: return add_pair(settings->secrets, &settings->secret_count, value);
-    case WRONG: return add_pair(settings->wrong, &settings->wrong_count, value);
-    case WRONG_SECRET: return add_pair(settings->wrong_secrets, &settings->wrong_secret_count, value);
+    case PARAM: return add_pair(options, settings->parameters, &settings->parameter_count, value);
+    case SECRET: return add_pair(options, settings->secrets, &settings->secret_count, value);
+    case WRONG: return add_pair(options, settings->wrong, &settings->wrong_count, value);
+    case WRONG_SECRET: return add_pair(options, settings->wrong_secrets, &settings->wrong_secret_count, value);
     case TEMPLATE: settings->template_file = value; return true;
     case ONLY: options->only = value; return true;
     case SKIP: options->skip = value; return true;
@@ -254,7 +260,8 @@ static int run(const struct options *options) {
 }
 
 int main(int argc, char **argv) {
-  struct options options = {.schedule = {.argv = argv, .timeout_s = 120}};
+  BO_CLEANUP(free_options)
+  struct options options = {.schedule = {.argv = argv, .timeout_s = 120}, .names = BO_ARENA_INIT};
   int processors = get_nprocs();
   options.schedule.jobs = processors < 1 ? 1 : processors > 16 ? 16 : (unsigned)processors;
   for (int option; (option = getopt_long(argc, argv, "", option_table, NULL)) != -1;) {

@@ -71,8 +71,7 @@ static void odd_keys(struct conf *conf) {
                                       "$HOME",
                                       "-dash",
                                       "tab\tkey",
-                                      "Gr\xc3\xbc\xc3\x9f"
-                                      "e",
+                                      "Gr\xc3\xbc\xc3\x9f",
                                       "\xe6\x97\xa5\xe6\x9c\xac",
                                       "\xf0\x9f\x92\xbe",
                                       ".hidden"};
