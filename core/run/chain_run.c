@@ -19,6 +19,7 @@
 /* After a failure: what every stage is given to come back, beyond the workload's own grace. */
 #define RETURN_MS 5000
 #define COMMIT_ANSWER_MS 60000
+#define TOKEN_WAIT_MS 10000
 
 /* ---- what the object must be ---- */
 
@@ -73,16 +74,17 @@ static int prove(void *context, struct bo_error *error) {
 
 static int put_opened(void *context, const char *token, struct bo_error *error) {
   struct bo_run *run = context;
-  (void)error;
   cJSON *json = cJSON_CreateObject();
   (void)cJSON_AddStringToObject(json, "type", "token");
   (void)cJSON_AddStringToObject(json, "key", run->spec->key);
   (void)cJSON_AddStringToObject(json, "token", token);
   char *text = cJSON_PrintUnformatted(json);
-  bo_owner_send(run->context->owner, text, true);
+  bool delivered = bo_owner_deliver(run->context->owner, text, TOKEN_WAIT_MS);
   cJSON_free(text);
   cJSON_Delete(json);
-  return BO_OK;
+  if (delivered || run->context->owner->in_fd < 0) return BO_OK;
+  return bo_error_set(error, BO_CLASS_CANCELLED, 0,
+                      "the run's owner did not take the put's token, without which nobody could undo it after a crash");
 }
 
 static char *counts_json(const struct bo_run *run, const char *type, bool with_hashes) {

@@ -48,6 +48,8 @@ struct bo_run {
   char first_sha256_plain[BO_SHA256_TEXT_MAX];
   char first_sha256_stored[BO_SHA256_TEXT_MAX];
 
+  bool listing_lost; /* an object of a listing did not reach the owner */
+
   /* Guards what a cancellation from the owner's thread needs. */
   pthread_mutex_t lock;
   bool cancelled;

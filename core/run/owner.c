@@ -95,6 +95,7 @@ static void *owner_thread(void *argument) {
 void bo_owner_init(struct bo_owner *owner, int in_fd, int out_fd) {
   *owner = (struct bo_owner){.in_fd = in_fd, .out_fd = out_fd, .signal_fd = -1, .wake_fd = -1};
   (void)pthread_mutex_init(&owner->lock, NULL);
+  (void)pthread_mutex_init(&owner->out_lock, NULL);
   pthread_condattr_t attributes;
   (void)pthread_condattr_init(&attributes);
   (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -133,42 +134,56 @@ void bo_owner_stop(struct bo_owner *owner) {
   bo_buffer_free(&owner->input);
 }
 
-/* Writes with patience until `until_ms`; 0: only what goes at once. Lines up to PIPE_BUF go whole or not at all. */
-static void write_line(int fd, const char *line, size_t size, uint64_t until_ms) {
+/* Writes with patience until `until_ms`; 0: only what goes at once. False when it has not gone as a whole: nothing of
+ * it, mostly, since lines up to PIPE_BUF do not go in part. */
+static bool write_line(struct bo_owner *owner, const char *line, size_t size, uint64_t until_ms) {
   while (size > 0) {
-    struct pollfd ready = {.fd = fd, .events = POLLOUT};
+    struct pollfd ready = {.fd = owner->out_fd, .events = POLLOUT};
     uint64_t now_ms = bo_monotonic_ms();
     int timeout_ms = until_ms > now_ms ? (int)(until_ms - now_ms) : 0;
     int polled = poll(&ready, 1, timeout_ms);
     if (polled < 0 && errno == EINTR) continue;
-    if (polled <= 0 || (ready.revents & POLLOUT) == 0) return;
-    ssize_t written = write(fd, line, size);
-    if (written < 0 && errno != EINTR && errno != EAGAIN) return;
+    if (polled <= 0 || (ready.revents & POLLOUT) == 0) return false;
+    ssize_t written = write(owner->out_fd, line, size);
+    if (written < 0 && errno != EINTR && errno != EAGAIN) return false;
     if (written < 0) {
-      if (timeout_ms == 0) return;
+      if (timeout_ms == 0) return false;
       continue;
     }
     line += written;
     size -= (size_t)written;
+    owner->within_line = size > 0;
     if (until_ms == 0 && size > 0) until_ms = now_ms + IMPORTANT_WAIT_MS; /* never leave half a line */
   }
+  return true;
+}
+
+bool bo_owner_deliver(struct bo_owner *owner, const char *json, uint32_t patience_ms) {
+  if (owner->out_fd < 0) return true;
+  char *line = NULL;
+  if (json == NULL || asprintf(&line, "\n%s\n", json) < 0) return false;
+  /* Whoever has no patience must not wait for those who have. */
+  int locked = patience_ms == 0 ? pthread_mutex_trylock(&owner->out_lock) : pthread_mutex_lock(&owner->out_lock);
+  bool delivered = false;
+  if (locked == 0) {
+    /* Behind half a line a newline comes first, so that only that one is lost. */
+    const char *begin = owner->within_line ? line : line + 1;
+    delivered = write_line(owner, begin, strlen(begin), patience_ms == 0 ? 0 : bo_monotonic_ms() + patience_ms);
+    (void)pthread_mutex_unlock(&owner->out_lock);
+  }
+  free(line);
+  return delivered;
 }
 
 void bo_owner_send(struct bo_owner *owner, const char *json, bool important) {
-  if (owner->out_fd < 0 || json == NULL) return;
-  size_t length = strlen(json);
-  char *line = malloc(length + 2);
-  if (line == NULL) return;
-  (void)snprintf(line, length + 2, "%s\n", json);
-  (void)pthread_mutex_lock(&owner->lock);
-  write_line(owner->out_fd, line, length + 1, important ? bo_monotonic_ms() + IMPORTANT_WAIT_MS : 0);
-  (void)pthread_mutex_unlock(&owner->lock);
-  free(line);
+  (void)bo_owner_deliver(owner, json, important ? IMPORTANT_WAIT_MS : 0);
 }
 
 int bo_owner_ask_commit(struct bo_owner *owner, const char *json, uint64_t timeout_ms, struct bo_error *error) {
-  bo_owner_send(owner, json, true);
+  bool asked = bo_owner_deliver(owner, json, IMPORTANT_WAIT_MS);
   if (owner->in_fd < 0) return BO_OK;
+  if (!asked)
+    return bo_error_set(error, BO_CLASS_CANCELLED, 0, "the run's owner does not read: it could not be asked to commit");
   uint64_t until = bo_monotonic_ns() + timeout_ms * 1000000U;
   struct timespec deadline = {.tv_sec = (time_t)(until / 1000000000U), .tv_nsec = (long)(until % 1000000000U)};
   (void)pthread_mutex_lock(&owner->lock);

@@ -21,7 +21,9 @@ struct bo_owner {
   int signal_fd;
   pthread_t thread;
   bool started;
-  pthread_mutex_t lock; /* guards what follows, and whole lines on out_fd */
+  pthread_mutex_t out_lock; /* for whole lines on out_fd; may be held as long as a slow reader takes */
+  bool within_line;         /* the reader did not take all of the last one */
+  pthread_mutex_t lock;     /* guards what follows */
   pthread_cond_t answered;
   bool commit_answered;
   bool commit_granted;
@@ -45,6 +47,9 @@ void bo_owner_stop(struct bo_owner *owner);
 /* Any thread: writes one line (JSON without a newline). One that is `important` waits for a slow reader, up to ten
  * seconds; others are dropped when the pipe is full. */
 void bo_owner_send(struct bo_owner *owner, const char *json, bool important);
+
+/* The same, with the caller's own patience (0: none); false when the line was not taken as a whole. */
+bool bo_owner_deliver(struct bo_owner *owner, const char *json, uint32_t patience_ms);
 
 /* Asks for the commit with the line `json`, and waits for the answer, at most `timeout_ms`. */
 int bo_owner_ask_commit(struct bo_owner *owner, const char *json, uint64_t timeout_ms, struct bo_error *error);

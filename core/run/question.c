@@ -8,6 +8,7 @@
 /* Sends one object of a listing to the owner. */
 static int list_one(void *context, const char *key, const struct bo_object *object) {
   struct bo_run *run = context;
+  uint64_t patience_ms = run->spec->limits.call_ms; /* people read listings page by page */
   cJSON *json = cJSON_CreateObject();
   (void)cJSON_AddStringToObject(json, "type", "object");
   (void)cJSON_AddStringToObject(json, "key", key);
@@ -19,11 +20,13 @@ static int list_one(void *context, const char *key, const struct bo_object *obje
     (void)cJSON_AddStringToObject(json, "modified", modified);
   }
   char *text = cJSON_PrintUnformatted(json);
-  bo_owner_send(run->context->owner, text, true);
+  bool delivered =
+      bo_owner_deliver(run->context->owner, text, patience_ms < INT32_MAX ? (uint32_t)patience_ms : INT32_MAX);
   cJSON_free(text);
   cJSON_Delete(json);
-  run->result->count++;
-  return 0;
+  if (delivered) run->result->count++;
+  run->listing_lost = !delivered;
+  return delivered ? 0 : 1;
 }
 
 /* One page; the owner asks for the next with `after`. */
@@ -31,6 +34,8 @@ static int list(struct bo_run *run, struct bo_error *error) {
   bool more = false;
   int result = bo_storage_list(&run->storage, run->spec->prefix, run->spec->after, (uint32_t)run->spec->limit, list_one,
                                run, &more, error);
+  if (result == BO_OK && run->listing_lost)
+    return bo_error_set(error, BO_CLASS_TIMEOUT, 0, "the listing is not complete: its reader does not take it");
   if (result == BO_OK && more) bo_owner_send(run->context->owner, "{\"type\":\"more\"}", true);
   return result;
 }

@@ -258,3 +258,19 @@ check_status 0
 check_said 'warning: how it ended could not be kept'
 grep -q '^restored: two' "$work/out" || problem "it does not say that it is restored"
 conclude "a restore that succeeded has, even when that cannot be noted"
+
+# ---- a listing that is read slowly is whole
+
+many=$work/many
+mkdir "$many" && for i in $(seq 1100 2500); do : >"$many/$(printf 'an-object-with-a-name-that-fills-a-pipe-%0120d' "$i")"; done
+TMPDIR=$work/tmp "$work/bin/backupctl" list --storage file --param "path=$many" 2>"$work/err" | (sleep 12 && wc -l) >"$work/out"
+status=${PIPESTATUS[0]}
+check_status 0
+[ "$(cat "$work/out")" -eq 1401 ] || problem "$(cat "$work/out") objects are listed of 1401"
+conclude "a listing whose reader pauses for twelve seconds"
+TMPDIR=$work/tmp "$work/bin/backupctl" list --storage file --param "path=$many" --call-timeout 1s 2>"$work/err" |
+  (sleep 20 && wc -l) >"$work/out"
+status=${PIPESTATUS[0]}
+check_status 1
+check_said 'list FAILED'
+conclude "a listing whose reader pauses for longer than a call may take is a failure, not a part"
