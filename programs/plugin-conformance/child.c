@@ -152,9 +152,9 @@ static int make_file(const char *name, size_t size) {
 
 int conf_child_start(struct conf_child *child, const struct conf_rule *rule, char **argv, struct bo_error *error) {
   BO_CLEANUP_FD int page = make_file("page", sizeof(struct conf_page));
-  BO_CLEANUP_FD int output = make_file("output", 0);
-  if (page < 0 || output < 0) return bo_error_errno(error, errno, "making the files of a rule");
-  *child = (struct conf_child){.rule = rule, .ended_fd = -1, .output = -1, .began_ms = bo_monotonic_ms()};
+  *child = (struct conf_child){
+      .rule = rule, .ended_fd = -1, .output = make_file("output", 0), .began_ms = bo_monotonic_ms()};
+  if (page < 0 || child->output < 0) return bo_error_errno(error, errno, "making the files of a rule");
   child->page = mmap(NULL, sizeof(*child->page), PROT_READ | PROT_WRITE, MAP_SHARED, page, 0);
   if (child->page == MAP_FAILED) return bo_error_errno(error, errno, "making the page of a rule");
   const char *parent = getenv("TMPDIR");
@@ -163,9 +163,7 @@ int conf_child_start(struct conf_child *child, const struct conf_rule *rule, cha
   if (mkdtemp(child->page->folder) == NULL) return bo_error_errno(error, errno, "making the folder of a rule");
   child->pid = fork();
   if (child->pid < 0) return bo_error_errno(error, errno, "starting a rule");
-  if (child->pid == 0) execute(rule->id, page, output, argv);
-  child->output = output;
-  output = -1;
+  if (child->pid == 0) execute(rule->id, page, child->output, argv);
   child->ended_fd = pidfd_open(child->pid, 0);
   return child->ended_fd >= 0 ? BO_OK : bo_error_errno(error, errno, "watching a rule");
 }

@@ -35,7 +35,8 @@ struct conf_child {
   uint64_t began_ms;
 };
 
-/* Starts it. `argv` is this program's own, in which the child finds the same settings. */
+/* Starts it; a failure is one of this machine (no processes, no room), after which the program can only end. `argv` is
+ * this program's own, in which the child finds the same settings. */
 int conf_child_start(struct conf_child *child, const struct conf_rule *rule, char **argv, struct bo_error *error);
 /* Waits for its end, which is forced when `late` (it was given `timeout_s`), and tidies up after it. */
 void conf_child_finish(struct conf_child *child, bool late, unsigned timeout_s, struct conf_outcome *outcome);

@@ -136,4 +136,15 @@ size_t conf_heap_bytes(void); /* 0 where it cannot be told (sanitizers) */
 #define CONF_SANITIZED 0
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#define CONF_THREAD_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CONF_THREAD_SANITIZED 1
+#endif
+#endif
+#ifndef CONF_THREAD_SANITIZED
+#define CONF_THREAD_SANITIZED 0
+#endif
+
 #endif

@@ -193,10 +193,9 @@ static int start(struct good_exec *exec) {
   if (exec->cancel < 0 || exec->quit < 0 || pipe2(errors, O_CLOEXEC) != 0 ||
       (backup ? pipe2(data, O_CLOEXEC) : socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, data)) != 0)
     code = errno;
-  else
-    code = spawn(exec, data, errors);
   exec->data = data[!backup];
   exec->errors = errors[0];
+  if (code == 0) code = spawn(exec, data, errors);
   close_fd(data[backup]);
   close_fd(errors[1]);
   return code;
