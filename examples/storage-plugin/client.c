@@ -87,9 +87,10 @@ static int settle(struct sftp_storage *storage, struct sftp_reply *reply, struct
   pending->type = reply->type;
   if (reply->type == WIRE_STATUS) {
     pending->status = wire_take_u32(&reply->body);
-  } else if (reply->type == WIRE_DATA) {
+  } else if (reply->type == WIRE_DATA || reply->type == WIRE_HANDLE) {
     const unsigned char *bytes = wire_take_bytes(&reply->body, &pending->size);
-    if (pending->size > pending->capacity) return sftp_protocol_broken(storage, "more data than were asked for", error);
+    if (pending->size > pending->capacity)
+      return sftp_protocol_broken(storage, "more bytes than were asked for", error);
     memcpy(pending->data, bytes, pending->size);
   } else {
     return sftp_protocol_broken(storage, "a reply of the wrong kind", error);

@@ -159,9 +159,18 @@ static int prepare(struct sftp_put *put, bool *replaces, struct wire_attributes 
   return sftp_explain(storage, result, error);
 }
 
-/* What can fail here does not undo the commit; but a success would promise more than is known. */
+/* What fails here does not undo the commit, but a success would promise more than is known. So it is tried again, on a
+ * new connection, and even after a cancel. */
 static int make_durable(struct sftp_put *put, struct bo_error *error) {
-  int result = sftp_sync_folder(put->storage, sftp_parent(put->storage, put->record.key).text, error);
+  struct sftp_storage *storage = put->storage;
+  struct sftp_path folder = sftp_parent(storage, put->record.key);
+  int result = sftp_sync_folder(storage, folder.text, error);
+  if (result != BO_OK) {
+    bool was_tidying = storage->tidying;
+    storage->tidying = true;
+    result = sftp_sync_folder(storage, folder.text, error);
+    storage->tidying = was_tidying;
+  }
   if (result == BO_OK) return BO_OK;
   (void)sftp_prefix(result, error, SFTP_KEY_SHOWN " is in place, but may not outlast a loss of power", put->record.key);
   error->error_class = BO_CLASS_UNDECIDED;

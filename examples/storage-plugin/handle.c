@@ -40,13 +40,18 @@ static int ask_handle(struct sftp_storage *storage, struct wire_out *request, st
   return BO_OK;
 }
 
-int sftp_open(struct sftp_storage *storage, const char *path, uint32_t flags, struct sftp_handle *handle,
-              struct bo_error *error) {
+static struct wire_out open_request(struct sftp_storage *storage, const char *path, uint32_t flags) {
   struct wire_out request = sftp_begin(storage, WIRE_OPEN);
   wire_text(&request, path);
   wire_u32(&request, flags);
   wire_u32(&request, 0x4); /* attributes: only the mode, rw for the user alone */
   wire_u32(&request, 0600);
+  return request;
+}
+
+int sftp_open(struct sftp_storage *storage, const char *path, uint32_t flags, struct sftp_handle *handle,
+              struct bo_error *error) {
+  struct wire_out request = open_request(storage, path, flags);
   return ask_handle(storage, &request, handle, error);
 }
 
@@ -120,6 +125,38 @@ int sftp_sync_folder(struct sftp_storage *storage, const char *path, struct bo_e
   if (result == BO_OK) result = sftp_sync(storage, &handle, error);
   if (result == BO_OK || storage->session != NULL) result = sftp_close(storage, &handle, error);
   return result;
+}
+
+/* ---- requests left pending ---- */
+
+int sftp_send_open(struct sftp_storage *storage, const char *path, struct sftp_pending *pending,
+                   struct bo_error *error) {
+  int result = sftp_connect(storage, error);
+  if (result != BO_OK) return result;
+  struct wire_out request = open_request(storage, path, WIRE_OPEN_READ);
+  pending->capacity = SFTP_HANDLE_MAX;
+  return sftp_send_pending(storage, &request, NULL, 0, pending, error);
+}
+
+int sftp_opened(struct sftp_storage *storage, const struct sftp_pending *pending, struct sftp_handle *handle,
+                struct bo_error *error) {
+  *handle = (struct sftp_handle){0};
+  if (pending->type == WIRE_STATUS && pending->status == WIRE_NO_SUCH_FILE) return BO_OK;
+  if (pending->type == WIRE_STATUS && pending->status != WIRE_OK) return sftp_status_error(pending->status, error);
+  if (pending->type != WIRE_HANDLE) return sftp_protocol_broken(storage, "a reply of the wrong kind", error);
+  memcpy(handle->bytes, pending->data, pending->size);
+  handle->size = pending->size;
+  handle->generation = storage->generation;
+  return BO_OK;
+}
+
+int sftp_send_close(struct sftp_storage *storage, struct sftp_handle *handle, struct sftp_pending *pending,
+                    struct bo_error *error) {
+  int result = check(storage, handle, error);
+  if (result != BO_OK) return result;
+  struct wire_out request = begin(storage, WIRE_CLOSE, handle);
+  handle->generation = 0;
+  return sftp_send_pending(storage, &request, NULL, 0, pending, error);
 }
 
 int sftp_send_read(struct sftp_storage *storage, const struct sftp_handle *handle, uint64_t offset_bytes, uint32_t size,

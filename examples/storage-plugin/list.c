@@ -6,7 +6,7 @@
  * lie before the first or outside of the prefix are not read. A folder keeps a bounded number of names at a time, half
  * as many on each level deeper, and is read again for the next ones.
  *
- * Size and time come with the names. Etags do not, and would take a file read for each object: they are left empty.
+ * Size and time come with the names. Etags do not: they are in the records, which are read SFTP_LOOKS at a time.
  */
 #include "sftp.h"
 
@@ -26,6 +26,10 @@ struct listing {
   size_t length;
 };
 
+static bool is_folder_name(const char *name) {
+  return name[strlen(name) - 1] == '/';
+}
+
 /* Whether `name` in the current folder is, or may lead to, an object that is wanted. */
 static bool is_wanted(void *context, const char *name) {
   struct listing *listing = context;
@@ -35,9 +39,8 @@ static bool is_wanted(void *context, const char *name) {
   if (listing->length == 0 && sftp_is_reserved(name)) return false;
   memcpy(listing->path + listing->length, name, length + 1);
   size_t total = listing->length + length;
-  bool folder = name[length - 1] == '/';
   bool wanted = false;
-  if (folder)
+  if (is_folder_name(name))
     wanted = strncmp(listing->path, listing->prefix, total < prefix_length ? total : prefix_length) == 0 &&
              strncmp(listing->path, listing->after, total) >= 0;
   else
@@ -46,19 +49,40 @@ static bool is_wanted(void *context, const char *name) {
   return wanted;
 }
 
-static void give(struct listing *listing, const struct sftp_entry *entry) {
+static void give(struct listing *listing, const struct sftp_look *look) {
   struct bo_object object = {.size = sizeof(object)};
-  if (listing->left == 0) {
+  sftp_fill_object(look->attributes, NULL, &object);
+  if (look->id[0] != '\0') memcpy(object.etag, look->id, sizeof(look->id));
+  listing->left--;
+  listing->stopped = listing->each(listing->context, look->key, &object) != 0;
+}
+
+/* Gives the files from entry `first` on, as many as can be looked at together; *count: so many. */
+static int give_some(struct listing *listing, const struct sftp_folder *folder, size_t first, size_t *count,
+                     struct bo_error *error) {
+  struct sftp_storage *storage = listing->storage;
+  struct sftp_look looks[SFTP_LOOKS];
+  char keys[SFTP_LOOKS][BO_KEY_MAX + 1];
+  *count = 0;
+  while (*count < SFTP_LOOKS && *count < listing->left && first + *count < folder->count) {
+    const struct sftp_entry *entry = folder->entries[first + *count];
+    if (is_folder_name(entry->name)) break;
+    memcpy(keys[*count], listing->path, listing->length); /* together no longer than a key: is_wanted */
+    memcpy(keys[*count] + listing->length, entry->name, strlen(entry->name) + 1);
+    looks[*count] = (struct sftp_look){.key = keys[*count], .attributes = &entry->attributes};
+    (*count)++;
+  }
+  if (*count == 0) {
     *listing->more = 1;
     listing->stopped = true;
-    return;
+    return BO_OK;
   }
-  memcpy(listing->path + listing->length, entry->name, strlen(entry->name) + 1);
-  sftp_fill_object(&entry->attributes, NULL, &object);
-  object.etag[0] = '\0';
-  listing->left--;
-  listing->stopped = listing->each(listing->context, listing->path, &object) != 0;
-  listing->path[listing->length] = '\0';
+  int result = sftp_records_look(storage, looks, *count, error);
+  for (size_t i = 0; result == BO_OK && i < *count && !listing->stopped; i++) {
+    give(listing, &looks[i]);
+    if (!listing->stopped) result = sftp_check_cancelled(storage, error);
+  }
+  return result;
 }
 
 static int walk(struct listing *listing, size_t capacity, struct bo_error *error);
@@ -83,12 +107,12 @@ static int walk(struct listing *listing, size_t capacity, struct bo_error *error
     int result = sftp_folder_read(storage, path.text, last, capacity, is_wanted, listing, &folder, error);
     if (result != BO_OK && error->error_class == BO_CLASS_NOT_FOUND && listing->length > 0) return BO_OK;
     if (result != BO_OK) return sftp_prefix(result, error, "listing the folder '%.300s'", path.text);
-    for (size_t i = 0; result == BO_OK && i < folder.count && !listing->stopped; i++) {
-      const char *name = folder.entries[i]->name;
-      if (name[strlen(name) - 1] == '/')
-        result = enter(listing, name, capacity, error);
+    for (size_t i = 0, count = 1; result == BO_OK && i < folder.count && !listing->stopped; i += count) {
+      count = 1;
+      if (is_folder_name(folder.entries[i]->name))
+        result = enter(listing, folder.entries[i]->name, capacity, error);
       else
-        give(listing, folder.entries[i]);
+        result = give_some(listing, &folder, i, &count, error);
     }
     cut = folder.cut;
     if (folder.count > 0) (void)snprintf(last, sizeof(last), "%s", folder.entries[folder.count - 1]->name);

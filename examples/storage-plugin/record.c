@@ -77,7 +77,7 @@ static const char *next_text(const char *bytes, size_t size, size_t *position) {
 static bool decode(const char *bytes, size_t size, struct sftp_record *record) {
   size_t position = 0;
   const char *id = next_text(bytes, size, &position);
-  const char *key = next_text(bytes, size, &position);
+  const char *key = id == NULL ? NULL : next_text(bytes, size, &position);
   if (id == NULL || key == NULL || !sftp_is_id(id, strlen(id)) || strlen(key) > BO_KEY_MAX) return false;
   (void)append(record->id, 0, id);
   (void)append(record->key, 0, key);
@@ -122,8 +122,12 @@ int sftp_record_read(struct sftp_storage *storage, const char *path, struct sftp
   if (result == BO_OK) result = sftp_await(storage, &read, error);
   if (result == BO_OK && read.type == WIRE_STATUS && read.status != WIRE_EOF)
     result = sftp_status_error(read.status, error);
-  struct bo_error ignored = BO_ERROR_INIT;
-  (void)sftp_close(storage, &handle, &ignored);
+  struct bo_error closing = BO_ERROR_INIT;
+  int closed = sftp_close(storage, &handle, &closing);
+  if (result == BO_OK && closed != BO_OK) { /* the connection broke, and others have handles on it */
+    *error = closing;
+    result = closed;
+  }
   if (result != BO_OK) return result;
   if (read.type == WIRE_DATA && decode(bytes, read.size, record)) return BO_OK;
   return bo_error_set(error, BO_CLASS_CORRUPT, 0, "the record '%.300s' is damaged", path);
@@ -156,6 +160,81 @@ int sftp_record_find(struct sftp_storage *storage, const char *key, const struct
   /* The object itself is not in doubt: somebody may need it now. */
   storage->host->log(storage->host->context, BO_LOG_WARNING, error->text);
   return BO_OK;
+}
+
+/* ---- many records at once, for a listing ---- */
+
+/* Id and key: a record's beginning. */
+#define HEAD_BYTES (SFTP_ID_SIZE + BO_KEY_MAX + 1)
+
+struct looking {
+  struct sftp_pending pending[SFTP_LOOKS];
+  struct sftp_handle handles[SFTP_LOOKS];
+  bool asked[SFTP_LOOKS];
+  unsigned char bytes[SFTP_LOOKS][HEAD_BYTES];
+};
+_Static_assert(HEAD_BYTES >= SFTP_HANDLE_MAX, "a handle is received into the same bytes");
+
+/* Awaits all that was asked; the answers stay in `pending`. */
+static int await_all(struct sftp_storage *storage, struct looking *looking, size_t count, struct bo_error *error) {
+  int result = BO_OK;
+  for (size_t i = 0; result == BO_OK && i < count; i++)
+    if (looking->asked[i]) result = sftp_await(storage, &looking->pending[i], error);
+  return result;
+}
+
+static int open_all(struct sftp_storage *storage, struct looking *looking, const struct sftp_look *looks, size_t count,
+                    struct bo_error *error) {
+  int result = BO_OK;
+  for (size_t i = 0; result == BO_OK && i < count; i++) {
+    struct sftp_path path = sftp_record_place(storage, looks[i].key, looks[i].attributes);
+    looking->pending[i].data = looking->bytes[i];
+    looking->asked[i] = true;
+    result = sftp_send_open(storage, path.text, &looking->pending[i], error);
+  }
+  if (result == BO_OK) result = await_all(storage, looking, count, error);
+  for (size_t i = 0; result == BO_OK && i < count; i++)
+    result = sftp_opened(storage, &looking->pending[i], &looking->handles[i], error);
+  return result;
+}
+
+static int read_all(struct sftp_storage *storage, struct looking *looking, struct sftp_look *looks, size_t count,
+                    struct bo_error *error) {
+  int result = BO_OK;
+  for (size_t i = 0; result == BO_OK && i < count; i++) {
+    looking->asked[i] = looking->handles[i].generation != 0;
+    if (looking->asked[i])
+      result = sftp_send_read(storage, &looking->handles[i], 0, HEAD_BYTES, &looking->pending[i], error);
+  }
+  if (result == BO_OK) result = await_all(storage, looking, count, error);
+  for (size_t i = 0; result == BO_OK && i < count; i++) {
+    const char *bytes = (const char *)looking->bytes[i];
+    size_t position = 0;
+    if (!looking->asked[i] || looking->pending[i].type != WIRE_DATA) continue;
+    const char *id = next_text(bytes, looking->pending[i].size, &position);
+    const char *key = id == NULL ? NULL : next_text(bytes, looking->pending[i].size, &position);
+    if (key != NULL && strcmp(key, looks[i].key) == 0 && sftp_is_id(id, strlen(id)))
+      memcpy(looks[i].id, id, SFTP_ID_SIZE);
+  }
+  return result;
+}
+
+static int close_all(struct sftp_storage *storage, struct looking *looking, size_t count, struct bo_error *error) {
+  int result = BO_OK;
+  for (size_t i = 0; result == BO_OK && i < count; i++)
+    if (looking->asked[i]) result = sftp_send_close(storage, &looking->handles[i], &looking->pending[i], error);
+  return result == BO_OK ? await_all(storage, looking, count, error) : result;
+}
+
+int sftp_records_look(struct sftp_storage *storage, struct sftp_look *looks, size_t count, struct bo_error *error) {
+  struct looking *looking = sftp_alloc(storage, sizeof(*looking));
+  if (looking == NULL) return sftp_no_memory(error);
+  int result = open_all(storage, looking, looks, count, error);
+  if (result == BO_OK) result = read_all(storage, looking, looks, count, error);
+  if (result == BO_OK) result = close_all(storage, looking, count, error);
+  if (result != BO_OK) sftp_drop(storage); /* answers to what was asked must not find freed memory */
+  sftp_free(storage, looking);
+  return result;
 }
 
 void sftp_record_forget(struct sftp_storage *storage, const char *key, const struct wire_attributes *attributes,

@@ -146,7 +146,7 @@ struct sftp_pending {
   bool done;
   uint8_t type;        /* of the reply */
   uint32_t status;     /* with WIRE_STATUS */
-  unsigned char *data; /* where the bytes of a WIRE_DATA go */
+  unsigned char *data; /* where the bytes of a WIRE_DATA or WIRE_HANDLE go */
   uint32_t capacity;
   uint32_t size;
   struct sftp_pending *next;
@@ -183,6 +183,14 @@ int sftp_replace(struct sftp_storage *storage, const char *from, const char *to,
 /* False also when it cannot be told. */
 bool sftp_disk_is_full(struct sftp_storage *storage, const char *path);
 
+/* With `pending->data` for SFTP_HANDLE_MAX bytes. */
+int sftp_send_open(struct sftp_storage *storage, const char *path, struct sftp_pending *pending,
+                   struct bo_error *error);
+/* What an open that is done has come to; no handle when there is no such file. */
+int sftp_opened(struct sftp_storage *storage, const struct sftp_pending *pending, struct sftp_handle *handle,
+                struct bo_error *error);
+int sftp_send_close(struct sftp_storage *storage, struct sftp_handle *handle, struct sftp_pending *pending,
+                    struct bo_error *error);
 int sftp_send_read(struct sftp_storage *storage, const struct sftp_handle *handle, uint64_t offset_bytes, uint32_t size,
                    struct sftp_pending *pending, struct bo_error *error);
 int sftp_send_write(struct sftp_storage *storage, const struct sftp_handle *handle, uint64_t offset_bytes,
@@ -241,6 +249,14 @@ struct sftp_path sftp_record_place(const struct sftp_storage *storage, const cha
 /* Whether there is a record of this very object; without one it was put there by hand. */
 int sftp_record_find(struct sftp_storage *storage, const char *key, const struct wire_attributes *attributes,
                      struct sftp_record *record, bool *found, struct bo_error *error);
+/* The etags of `count` (up to SFTP_LOOKS) objects, in as much time as one takes. An empty one: there is no record. */
+#define SFTP_LOOKS 16
+struct sftp_look {
+  const char *key;
+  const struct wire_attributes *attributes;
+  char id[SFTP_ID_SIZE];
+};
+int sftp_records_look(struct sftp_storage *storage, struct sftp_look *looks, size_t count, struct bo_error *error);
 /* Forgets an object that is gone; with `id`, only that put's. What cannot be removed is left to a sweep. */
 void sftp_record_forget(struct sftp_storage *storage, const char *key, const struct wire_attributes *attributes,
                         const char *id);
@@ -318,7 +334,7 @@ int sftp_end_put(struct sftp_storage *storage, const char *id, bool *had_data, s
 
 bool sftp_is_object(const struct wire_attributes *attributes); /* a regular file */
 bool sftp_is_folder(const struct wire_attributes *attributes);
-/* `record` NULL: there is none. */
+/* `record` NULL: there is none, and so no metadata; the etag is then made from size and time. */
 void sftp_fill_object(const struct wire_attributes *attributes, const struct sftp_record *record,
                       struct bo_object *object);
 int sftp_changed(const char *key, struct bo_error *error);
