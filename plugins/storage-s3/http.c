@@ -6,6 +6,7 @@
  * done. Only the thread touches a request in between; the lock guards the list, the states and the streams. Whoever
  * waits does so for `changed`, without a time limit: libcurl's limits and cancelling end every request.
  */
+#include <errno.h>
 #include <signal.h>
 
 #include "core/base/clock.h"
@@ -280,6 +281,12 @@ int s3_http_init(struct s3_http *http, const struct bo_host *host, struct bo_err
   if (http->multi == NULL) {
     curl_global_cleanup();
     return bo_error_no_memory(error);
+  }
+  /* Without the descriptors for it, nobody could wake the thread: each request would wait for the end of its sleep. */
+  if (curl_multi_wakeup(http->multi) != CURLM_OK) {
+    (void)curl_multi_cleanup(http->multi);
+    curl_global_cleanup();
+    return bo_error_errno(error, EMFILE, "setting up libcurl");
   }
   (void)pthread_mutex_init(&http->lock, NULL);
   (void)pthread_cond_init(&http->changed, NULL);

@@ -66,7 +66,8 @@ static int take(void *context, const char *path, const char *text, struct bo_err
   struct listing *listing = context;
   if (listing->stopped) return BO_OK;
   if (strcmp(path, contents) == 0) {
-    int result = give(listing, error);
+    int result = s3_check_cancelled(listing->storage, error);
+    if (result == BO_OK) result = give(listing, error);
     listing->object = (struct bo_object){.size = sizeof(listing->object)};
     return result;
   }
