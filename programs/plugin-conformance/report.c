@@ -33,10 +33,10 @@ static void print_wrapped(const char *text) {
 
 static void print_rule(const struct conf_rule *rule, const struct conf_outcome *outcome) {
   static const char *const words[] = {"?", "holds", "BROKEN", "skipped"};
-  (void)printf("%-8s  %s  %s\n", words[outcome->verdict], rule->id, rule->sentence);
-  if (outcome->verdict == CONF_HELD) return;
-  print_wrapped(outcome->text);
+  (void)printf("%-8s  %s  %s\n", words[outcome->verdict], rule->id,
+               outcome->verdict == CONF_SKIPPED ? outcome->text : rule->sentence);
   if (outcome->verdict != CONF_BROKEN) return;
+  print_wrapped(outcome->text);
   (void)printf("          How to mend it:\n");
   print_wrapped(rule->mend);
 }
