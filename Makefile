@@ -169,7 +169,7 @@ lint:
 
 format:
 	clang-format -i $(wildcard core/*/*.[ch] programs/*.[ch] programs/*/*.[ch] plugins/*/*.[ch] \
-		plugins/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+		plugins/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] tests/*/*/*/*.[ch])
 
 clean:
 	rm -rf $(O)
