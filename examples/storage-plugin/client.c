@@ -27,7 +27,7 @@ static int send_bytes(struct sftp_storage *storage, const void *bytes, size_t si
     sent += (size_t)count;
     sftp_arm(storage);
   }
-  return sftp_session_check(storage, error);
+  return BO_OK;
 }
 
 int sftp_protocol_broken(struct sftp_storage *storage, const char *how, struct bo_error *error) {
@@ -47,8 +47,7 @@ static int receive(struct sftp_storage *storage, struct bo_error *error) {
   for (;;) {
     size_t wanted = packet_wanted(storage);
     if (wanted > SFTP_PACKET_MAX) return sftp_protocol_broken(storage, "a reply is too long", error);
-    if (storage->packet_size > LENGTH_BYTES && storage->packet_size == wanted)
-      return sftp_session_check(storage, error);
+    if (storage->packet_size > LENGTH_BYTES && storage->packet_size == wanted) return BO_OK;
     ssize_t count = libssh2_channel_read(storage->channel, (char *)storage->packet + storage->packet_size,
                                          wanted - storage->packet_size);
     if (count > 0) {

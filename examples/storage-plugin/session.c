@@ -19,45 +19,33 @@
 
 /* ---- memory for libssh2 ----
  *
- * It is the host's, and is overwritten when it comes back: keys and passwords were in it. Blocks are kept in a list,
- * because libssh2 1.10 forgets a few at each renewal of the keys: they are freed with the session. And because it does
- * not survive a refusal everywhere, it is not told of one: it gets the block from the C library, and the plugin gives
- * up as soon as the call returns.
+ * It comes from the C library, as that of the cryptography beneath it does: libssh2 1.10 does not survive everywhere
+ * that a host refuses some. It is overwritten when it comes back, because keys and passwords were in it, and kept in a
+ * list, because libssh2 forgets some at each renewal of the session's keys: that is freed with the session.
  */
 
 struct sftp_block {
   struct sftp_block *next;
   struct sftp_block **link; /* what points to this one */
   size_t size;
-  bool from_host;
   _Alignas(max_align_t) unsigned char bytes[];
 };
 
 static LIBSSH2_ALLOC_FUNC(block_alloc) {
   struct sftp_storage *storage = *abstract;
-  const size_t size = sizeof(struct sftp_block) + count;
-  struct sftp_block *block = storage->host->alloc(storage->host->context, size);
-  const bool from_host = block != NULL;
-  if (!from_host) {
-    storage->out_of_memory = true;
-    block = malloc(size);
-    if (block == NULL) return NULL;
-  }
-  *block =
-      (struct sftp_block){.next = storage->blocks, .link = &storage->blocks, .size = count, .from_host = from_host};
+  struct sftp_block *block = malloc(sizeof(*block) + count);
+  if (block == NULL) return NULL;
+  *block = (struct sftp_block){.next = storage->blocks, .link = &storage->blocks, .size = count};
   if (block->next != NULL) block->next->link = &block->next;
   storage->blocks = block;
   return block->bytes;
 }
 
-static void free_block(struct sftp_storage *storage, struct sftp_block *block) {
+static void free_block(struct sftp_block *block) {
   *block->link = block->next;
   if (block->next != NULL) block->next->link = block->link;
   explicit_bzero(block->bytes, block->size);
-  if (block->from_host)
-    sftp_free(storage, block);
-  else
-    free(block);
+  free(block);
 }
 
 static struct sftp_block *block_of(void *memory) {
@@ -65,8 +53,8 @@ static struct sftp_block *block_of(void *memory) {
 }
 
 static LIBSSH2_FREE_FUNC(block_free) {
-  struct sftp_storage *storage = *abstract; /* which may lie in the very block that is freed */
-  if (ptr != NULL) free_block(storage, block_of(ptr));
+  (void)abstract;
+  if (ptr != NULL) free_block(block_of(ptr));
 }
 
 static LIBSSH2_REALLOC_FUNC(block_realloc) {
@@ -85,14 +73,7 @@ static void prepare_library(void) {
 
 /* ---- waiting and failing ---- */
 
-int sftp_session_check(struct sftp_storage *storage, struct bo_error *error) {
-  if (!storage->out_of_memory) return BO_OK;
-  sftp_drop(storage);
-  return sftp_no_memory(error);
-}
-
 int sftp_session_wait(struct sftp_storage *storage, struct bo_error *error) {
-  if (sftp_session_check(storage, error) != BO_OK) return BO_ERROR;
   int directions = libssh2_session_block_directions(storage->session);
   short events = (short)((directions & LIBSSH2_SESSION_BLOCK_OUTBOUND ? POLLOUT : 0) |
                          (directions & LIBSSH2_SESSION_BLOCK_INBOUND ? POLLIN : 0));
@@ -113,7 +94,7 @@ int sftp_session_failed(struct sftp_storage *storage, int code, const char *doin
   const char *host = storage->settings.host;
   (void)libssh2_session_last_error(storage->session, &text, NULL, 0);
   int result = BO_ERROR;
-  if (code == LIBSSH2_ERROR_ALLOC || storage->out_of_memory) {
+  if (code == LIBSSH2_ERROR_ALLOC) {
     (void)sftp_no_memory(error);
   } else if (code == LIBSSH2_ERROR_KEX_FAILURE || code == LIBSSH2_ERROR_KEY_EXCHANGE_FAILURE ||
              code == LIBSSH2_ERROR_METHOD_NOT_SUPPORTED || code == LIBSSH2_ERROR_PROTO) {
@@ -152,7 +133,7 @@ static int log_in(struct sftp_storage *storage, struct bo_error *error) {
                   libssh2_userauth_publickey_frommemory(storage->session, settings->user, user_length, NULL, 0,
                                                         settings->private_key, strlen(settings->private_key), NULL));
     if (code == 0) return BO_OK;
-    if ((code == LIBSSH2_ERROR_FILE || code == LIBSSH2_ERROR_PROTO) && !storage->out_of_memory)
+    if (code == LIBSSH2_ERROR_FILE || code == LIBSSH2_ERROR_PROTO)
       return bo_error_set(error, BO_CLASS_CONFIG, 0,
                           "the secret `privateKey` cannot be read: is it whole, and without a passphrase?");
     if (!was_refused(code)) return sftp_session_failed(storage, code, "logging in", error);
@@ -187,7 +168,6 @@ static int open_channel(struct sftp_storage *storage, struct bo_error *error) {
 static int start_session(struct sftp_storage *storage, struct bo_error *error) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   (void)pthread_once(&once, prepare_library);
-  storage->out_of_memory = false;
   storage->session = libssh2_session_init_ex(block_alloc, block_free, block_realloc, storage);
   if (storage->session == NULL) return sftp_no_memory(error);
   libssh2_session_set_blocking(storage->session, 0);
@@ -200,7 +180,7 @@ static int start_session(struct sftp_storage *storage, struct bo_error *error) {
   if (result == BO_OK) result = log_in(storage, error);
   if (result == BO_OK) result = open_channel(storage, error);
   if (result == BO_OK) result = sftp_client_start(storage, error);
-  return result == BO_OK ? sftp_session_check(storage, error) : result;
+  return result;
 }
 
 int sftp_connect(struct sftp_storage *storage, struct bo_error *error) {
@@ -239,7 +219,7 @@ void sftp_drop(struct sftp_storage *storage) {
       if (libssh2_session_free(storage->session) != LIBSSH2_ERROR_EAGAIN) break;
     storage->session = NULL;
     while (storage->blocks != NULL)
-      free_block(storage, storage->blocks);
+      free_block(storage->blocks);
   }
   if (storage->socket >= 0) (void)close(storage->socket);
   storage->socket = -1;

@@ -60,8 +60,7 @@ struct sftp_storage {
   atomic_bool cancelled;
   bool tidying; /* close, put_close and discard go on after a cancel */
   bool closing;
-  bool unreachable;   /* while closing: the server did not answer, so it is not asked again for every put */
-  bool out_of_memory; /* libssh2 should have been refused memory: this connection is given up */
+  bool unreachable; /* while closing: the server did not answer, so it is not asked again for every put */
 
   struct sftp_lookup *lookup; /* of the host's name; net.c */
 
@@ -113,8 +112,6 @@ void sftp_net_close(struct sftp_storage *storage);
 int sftp_connect(struct sftp_storage *storage, struct bo_error *error);
 /* Ends the connection at once. Every handle is void then, and every awaited answer will not come. */
 void sftp_drop(struct sftp_storage *storage);
-/* After libssh2 had a chance to run out of memory. On failure the connection is gone. */
-int sftp_session_check(struct sftp_storage *storage, struct bo_error *error);
 /* After a libssh2 function returned LIBSSH2_ERROR_EAGAIN. On failure the connection is gone. */
 int sftp_session_wait(struct sftp_storage *storage, struct bo_error *error);
 /* After any other error of libssh2's: fills `error`, drops the connection. */
