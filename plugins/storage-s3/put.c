@@ -150,7 +150,7 @@ int s3_put_open(void *instance, const char *key, const struct bo_put_options *op
   (void)snprintf(put->key, sizeof(put->key), "%s", key);
   put->parts = host->alloc(host->context, S3_CONCURRENCY_MAX * sizeof(put->parts[0]));
   int result = put->parts == NULL ? bo_error_no_memory(error) : BO_OK;
-  if (result == BO_OK) memset(put->parts, 0, S3_CONCURRENCY_MAX * sizeof(put->parts[0]));
+  if (put->parts != NULL) memset(put->parts, 0, S3_CONCURRENCY_MAX * sizeof(put->parts[0]));
   if (result == BO_OK) result = check_vacant(put, error);
   if (result == BO_OK) result = create_upload(put, options, error);
   if (result == BO_OK) result = s3_check_cancelled(storage, error);
