@@ -41,6 +41,7 @@ static const struct known known[] = {
     {"PreconditionFailed", BO_CLASS_CONFLICT, NULL},
     {"InvalidRange", BO_CLASS_CONFIG, NULL},
     {"KeyTooLongError", BO_CLASS_CONFIG, "choose a shorter key"},
+    {"ObjectParentIsFile", BO_CLASS_CONFIG, "this server holds no a together with a/b: choose another key"},
     {"InvalidURI", BO_CLASS_CONFIG, NULL},
     {"InvalidStorageClass", BO_CLASS_CONFIG, "change the parameter storageClass"},
     {"EntityTooLarge", BO_CLASS_UNSUPPORTED, "the server takes no parts of this size: change the parameter partSize"},

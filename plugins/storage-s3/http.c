@@ -288,6 +288,12 @@ int s3_http_init(struct s3_http *http, const struct bo_host *host, struct bo_err
     curl_global_cleanup();
     return bo_error_errno(error, EMFILE, "setting up libcurl");
   }
+  /* It does without the descriptors to be woken by when there are none left; this plugin cannot. */
+  if (curl_multi_wakeup(http->multi) != CURLM_OK) {
+    (void)curl_multi_cleanup(http->multi);
+    curl_global_cleanup();
+    return bo_error_set(error, BO_CLASS_IO, EMFILE, "the process has no descriptors left for talking to the server");
+  }
   (void)pthread_mutex_init(&http->lock, NULL);
   (void)pthread_cond_init(&http->changed, NULL);
   return BO_OK;

@@ -27,6 +27,7 @@ struct listing {
 };
 
 static int give(struct listing *listing, struct bo_error *error) {
+  if (s3_check_cancelled(listing->storage, error) != BO_OK) return BO_ERROR;
   size_t own = strlen(listing->storage->config.prefix);
   if (listing->key == NULL || (listing->encoded && !s3_uri_decode(listing->key)) ||
       strncmp(listing->key, listing->storage->config.prefix, own) != 0)

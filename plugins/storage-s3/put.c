@@ -140,6 +140,12 @@ int s3_put_open(void *instance, const char *key, const struct bo_put_options *op
   if (s3_check_cancelled(storage, error) != BO_OK || s3_check_key(storage, key, error) != BO_OK ||
       s3_config_plan(&storage->config, options == NULL ? -1 : options->size_hint_bytes, &plan, error) != BO_OK)
     return BO_ERROR;
+  if (strstr(key, "//") != NULL)
+    return bo_error_set(error, BO_CLASS_CONFIG, 0,
+                        "the key " S3_KEY_SHOWN
+                        " has an empty part (//): servers that keep objects as files make another "
+                        "key of it",
+                        key);
   if (host->random(host->context, random, sizeof(random)) != 0)
     return bo_error_set(error, BO_CLASS_INTERNAL, 0, "there is no randomness for the id of a put");
   struct s3_put *put = host->alloc(host->context, sizeof(*put));
@@ -350,6 +356,30 @@ static int look(struct s3_put *put, struct bo_object *object, struct bo_error *e
                       (unsigned long long)put->size_bytes, put->key, (unsigned long long)object->size_bytes);
 }
 
+static int note_key(void *context, const char *key, const struct bo_object *object) {
+  (void)key;
+  (void)object;
+  *(bool *)context = true;
+  return 1;
+}
+
+/* Certainly nothing was stored. A server that keeps objects as files may have met a folder at the key, and some say
+ * nothing but "internal error" then. */
+static int explain_refusal(struct s3_put *put, struct bo_error *error) {
+  char folder[BO_KEY_MAX + 2];
+  bool any = false;
+  int more = 0;
+  (void)snprintf(folder, sizeof(folder), "%s/", put->key);
+  if (s3_list(put->storage, folder, NULL, 1, note_key, &any, &more, NULL) != BO_OK || !any) return BO_ERROR;
+  bo_error_prefix(error,
+                  "there are objects below " S3_KEY_SHOWN
+                  ", and this server holds no a together with a/b: choose "
+                  "another key",
+                  put->key);
+  error->error_class = BO_CLASS_CONFIG;
+  return BO_ERROR;
+}
+
 /* CompleteMultipartUpload failed with `error`. If it, or an earlier try of it, may have been carried out, the object at
  * the key tells; if that tells nothing, nobody can. */
 static int resolve(struct s3_put *put, bool maybe_done, struct bo_object *object, struct bo_error *error) {
@@ -362,11 +392,15 @@ static int resolve(struct s3_put *put, bool maybe_done, struct bo_object *object
     }
     return BO_ERROR;
   }
+  /* The second look comes when the upload is gone, one way or the other: what is not there then never will be. */
   struct bo_error second = BO_ERROR_INIT;
-  if (look(put, object, &second) == BO_OK) return BO_OK;
-  if (second.error_class == BO_CLASS_CORRUPT) *error = second;
-  /* The upload is gone and the object is not there: somebody ended it, and no answer was really lost. */
-  if (no_upload && second.error_class == BO_CLASS_NOT_FOUND) return BO_ERROR;
+  for (int round = 0; round < 2; round++) {
+    if (look(put, object, &second) == BO_OK) return BO_OK;
+    if (second.error_class == BO_CLASS_CORRUPT) *error = second;
+    if (second.error_class != BO_CLASS_NOT_FOUND) break;
+    if (round == 1 || no_upload) return explain_refusal(put, error);
+    if (s3_abort_upload(put->storage, put->key, put->upload_id, NULL) != BO_OK) break;
+  }
   return undecided(put, error);
 }
 
@@ -402,8 +436,8 @@ static int complete(struct s3_put *put, struct bo_object *object, struct bo_erro
   return BO_OK;
 }
 
-/* The server's own word about the object. Where it may not be asked, or is not to be reached just now, its yes to the
- * commit is what there is. */
+/* The server's own word about the object. Where it may not be asked, is not to be reached just now, or shows what
+ * another writer has committed since, its yes to the commit is what there is. */
 static int confirm(struct s3_put *put, struct bo_object *object, struct bo_error *error) {
   struct bo_object seen = {.size = sizeof(seen)};
   struct bo_error local = BO_ERROR_INIT;
@@ -411,10 +445,9 @@ static int confirm(struct s3_put *put, struct bo_object *object, struct bo_error
     *object = seen;
     return BO_OK;
   }
-  if (local.error_class != BO_CLASS_CORRUPT && local.error_class != BO_CLASS_CONFLICT) return BO_OK;
+  if (local.error_class != BO_CLASS_CORRUPT) return BO_OK;
   *error = local;
-  if (local.error_class == BO_CLASS_CORRUPT && s3_remove(put->storage, put->key, seen.etag, &local) != BO_OK)
-    error->error_class = BO_CLASS_UNDECIDED;
+  if (s3_remove(put->storage, put->key, seen.etag, &local) != BO_OK) error->error_class = BO_CLASS_UNDECIDED;
   return BO_ERROR;
 }
 

@@ -323,3 +323,18 @@ check_status 0
 check_no_uploads
 check_no_key
 conclude "what killed programs leave is swept"
+
+# ---- the contract of its kind, rule by rule, on the real server
+
+directly
+conformance=("$build/bin/plugin-conformance" --wrong bucket=nowhere)
+for argument in "${storage[@]:2}"; do
+  [ "$argument" = --secret-file ] && argument=--secret
+  conformance+=("$argument")
+done
+"${conformance[@]}" --param 'prefix={tmp}' "$build/plugins/storage-s3.so" >"$work/out" 2>&1 </dev/null
+status=$?
+check_status 0
+grep -E -A8 '^BROKEN' "$work/out" >"$work/err"
+: >"$work/out"
+conclude "plugin-conformance: every rule holds"
