@@ -94,6 +94,7 @@ int sftp_put_write(void *instance, const void *bytes, size_t size, struct bo_err
   SFTP_NEED_ERROR(error);
   if (put->finished) return bo_error_set(error, BO_CLASS_INTERNAL, 0, "a write to a put that has failed or ended");
   put->finished = true;
+  if (sftp_check_cancelled(put->storage, error) != BO_OK) return BO_ERROR;
   for (size_t done = 0; done < size;) {
     uint32_t count = size - done < SFTP_BLOCK_BYTES ? (uint32_t)(size - done) : SFTP_BLOCK_BYTES;
     int result = sftp_put_settle(put, SFTP_WRITES - 1, error);
@@ -106,7 +107,7 @@ int sftp_put_write(void *instance, const void *bytes, size_t size, struct bo_err
     done += count;
   }
   put->finished = false;
-  return sftp_check_cancelled(put->storage, error);
+  return BO_OK;
 }
 
 /* ---- close, and ending a put from elsewhere ---- */

@@ -35,7 +35,7 @@ export PKG_CONFIG_PATH=$prefix/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$dest PATH=$
 export BACKUP_PLUGIN_PATH=$prefix/lib/backup-operator/plugins
 
 only_installed_headers() { ! grep -rhE '^#include "(core|plugins|include|tests)/' . | grep .; }
-own_tests() { make -s check >"$work/tap" 2>&1; cat "$work/tap"; ! grep -q '^not ok' "$work/tap" && grep -q '^1\.\.' "$work/tap"; }
+own_tests() { make -s check >"$work/tap" 2>&1 || echo "not ok - make check failed" >>"$work/tap"; cat "$work/tap"; ! grep -q '^not ok' "$work/tap" && [ "$(grep -c '^ok' "$work/tap")" -ge 27 ]; }
 described() { backupctl plugins sftp | tee "$work/described" && grep -q hostKey "$work/described"; }
 
 check 'it includes nothing of the sources' only_installed_headers

@@ -248,12 +248,6 @@ static bool is_on_disk(const char *name) {
   return access(on_disk(name), F_OK) == 0;
 }
 
-static void write_on_disk(const char *name, const char *text) {
-  FILE *file = fopen(on_disk(name), "w");
-  CHECK(file != NULL);
-  CHECK(fputs(text, file) >= 0 && fclose(file) == 0);
-}
-
 /* Calls `each` with the path of every file in a folder of the storage; returns their number. */
 static int count_files(const char *folder, void (*each)(const char *path)) {
   int count = 0;
@@ -285,8 +279,59 @@ static void set_faults(const char *lines) {
   CHECK(file != NULL && fputs(lines, file) >= 0 && fclose(file) == 0);
 }
 
-static uint64_t now_ms(void) {
-  return host_monotonic_ns(NULL) / 1000000;
+static bool says(const char *text) {
+  return strstr(rig.error.text, text) != NULL;
+}
+
+/* ---- cases: each is a process of its own, with an empty folder on the server, and writes one line of TAP ---- */
+
+struct test_case {
+  const char *name;
+  void (*run)(void);
+};
+#define CASE(name) \
+  { #name, name }
+
+static bool run_case(const char *plugin, const struct test_case *test) {
+  char template[4096];
+  int status = 0;
+  (void)snprintf(template, sizeof(template), "%s/store-XXXXXX", getenv("SFTP_TEST_FOLDERS"));
+  rig.folder = mkdtemp(template);
+  if (rig.folder == NULL) return false;
+  (void)fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    (void)setenv("SFTP_TEST_path", rig.folder, 1);
+    (void)alarm(120);
+    load(plugin);
+    set_faults("");
+    test->run();
+    exit(0);
+  }
+  if (waitpid(child, &status, 0) != child) return false;
+  if (WIFSIGNALED(status)) printf("# it was ended by signal %d\n", WTERMSIG(status));
+  return status == 0;
+}
+
+/* The arguments are the plugin and, for a single case, its name; the rest is in the environment (tests/run). */
+static int run_cases(const struct test_case *cases, size_t count, int argc, char **argv) {
+  bool failed = false;
+  rig.faults = getenv("SFTP_TEST_FAULTS");
+  if (argc < 2 || rig.faults == NULL || getenv("SFTP_TEST_FOLDERS") == NULL) {
+    (void)fprintf(stderr, "usage: tests/run starts this, with a server\n");
+    return 2;
+  }
+  (void)setvbuf(stdout, NULL, _IOLBF, 0);
+  for (size_t i = 0; i < count; i++) {
+    if (argc > 2 && strcmp(argv[2], cases[i].name) != 0) continue;
+    bool passed = run_case(argv[1], &cases[i]);
+    failed |= !passed;
+    printf("%s - ", passed ? "ok" : "not ok");
+    for (const char *c = cases[i].name; *c != '\0'; c++)
+      (void)putchar(*c == '_' ? ' ' : *c);
+    (void)putchar('\n');
+  }
+  return failed;
 }
 
 #endif

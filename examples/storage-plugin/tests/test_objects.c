@@ -1,7 +1,4 @@
-/*
- * tests/test_sftp.c - the plugin against a real server (tests/run starts it). Each case is a process of its own, with
- * an empty folder on the server, and writes one line of TAP.
- */
+/* tests/test_objects.c - objects and puts, against a real server that does what it should. */
 #include <fcntl.h>
 
 #include "rig.h"
@@ -281,6 +278,12 @@ static void a_listing_is_in_order_and_in_pages(void) {
   close_storage(storage);
 }
 
+static void write_on_disk(const char *name, const char *text) {
+  FILE *file = fopen(on_disk(name), "w");
+  CHECK(file != NULL);
+  CHECK(fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
 static void a_full_folder_is_listed_in_bounded_memory(void) {
   enum { COUNT = 9000 }; /* more than twice what is kept of a folder */
   void *storage = open_storage();
@@ -330,10 +333,6 @@ static int probe_with(const char *key, const char *value) {
   return result;
 }
 
-static bool says(const char *text) {
-  return strstr(rig.error.text, text) != NULL;
-}
-
 static void a_probe_says_what_is_wrong(void) {
   OK(probe_with("port", getenv("SFTP_TEST_port")));
   OK(probe_with("hostKey", getenv("SFTP_TEST_FINGERPRINT")));
@@ -365,248 +364,9 @@ static void another_host_key_is_refused(void) {
   FAILS(probe_with("hostKey", NULL), BO_CLASS_CONFIG);
 }
 
-/* ---- a server that goes wrong ---- */
-
-enum { OPEN = 3, READ = 5, WRITE = 6, EXTENDED = 200 };
-
-static void a_lost_answer_to_the_commit_is_resolved(void) {
-  void *storage = open_storage();
-  struct bo_object object;
-  /* The requests of type EXTENDED in a commit: syncs of record, data and folder, and then the rename. */
-  for (int number = 1; number <= 6; number++) {
-    char lines[64];
-    OK(store_text(storage, "k", "old"));
-    rig.ops->close(storage);
-    (void)snprintf(lines, sizeof(lines), "lose-answer 200 %d\n", number);
-    set_faults(lines);
-    storage = open_storage();
-    int result = store_bytes(storage, "k", "new!", 4, &object);
-    set_faults("");
-    rig.ops->close(storage);
-    storage = open_storage();
-    if (result == BO_OK || rig.error.error_class == BO_CLASS_UNDECIDED)
-      CHECK(reads_as(storage, "k", "new!"));
-    else
-      CHECK(reads_as(storage, "k", "old") && rig.error.error_class == BO_CLASS_NETWORK);
-    OK(stat_object(storage, "k", &object));
-    CHECK(object.metadata_count == 2 && left_of_puts() == 0);
-  }
-  close_storage(storage);
-}
-
-static void a_lost_commit_leaves_nothing(void) {
-  void *storage = NULL;
-  struct bo_object object;
-  bool saw_the_rename = false;
-  for (int number = 1; number <= 6; number++) {
-    char lines[64];
-    (void)snprintf(lines, sizeof(lines), "lose-request 200 %d\n", number);
-    set_faults(lines);
-    storage = open_storage();
-    int result = store_bytes(storage, "deep/k", "new!", 4, &object);
-    set_faults("");
-    if (result == BO_OK || rig.error.error_class == BO_CLASS_UNDECIDED) {
-      CHECK(reads_as(storage, "deep/k", "new!"));
-      OK(rig.ops->remove(storage, "deep/k", NULL, &rig.error));
-    } else {
-      CHECK(result == BO_RETRY && rig.error.error_class == BO_CLASS_NETWORK);
-      FAILS(stat_object(storage, "deep/k", &object), BO_CLASS_NOT_FOUND);
-      saw_the_rename = true;
-    }
-    CHECK(left_of_puts() == 0 && records() == 0);
-    close_storage(storage);
-  }
-  CHECK(saw_the_rename);
-}
-
-static void a_commit_that_nobody_can_tell_of_is_undecided(void) {
-  struct bo_object object;
-  bool undecided = false;
-  void *storage = open_storage();
-  OK(store_text(storage, "first", "text"));
-  rig.ops->close(storage);
-  /* The requests of type EXTENDED: syncs of record, data and folder, the rename, and a sync again. */
-  for (int number = 1; number <= 5; number++) {
-    char lines[64];
-    (void)snprintf(lines, sizeof(lines), "lose-answer 200 %d\nrefuse\nrefuse\nrefuse\nrefuse\n", number);
-    set_faults(lines);
-    storage = open_storage();
-    int result = store_bytes(storage, "k", "new!", 4, &object);
-    CHECK(result != BO_OK);
-    bool exists = is_on_disk("k");
-    CHECK(!exists || rig.error.error_class == BO_CLASS_UNDECIDED);
-    undecided |= exists && says("may exist");
-    set_faults("");
-    rig.ops->close(storage);
-    (void)unlink(on_disk("k"));
-  }
-  CHECK(undecided);
-}
-
-static void a_connection_that_breaks_in_mid_put_is_an_error(void) {
-  unsigned char block[65536] = {1};
-  struct bo_token token;
-  void *put = NULL;
-  set_faults("lose-request 6 20\n");
-  void *storage = open_storage();
-  OK(put_open(storage, "k", &token, &put));
-  int result = BO_OK;
-  for (int i = 0; i < 100 && result == BO_OK; i++)
-    result = rig.ops->put_write(put, block, sizeof(block), &rig.error);
-  CHECK(result == BO_RETRY && rig.error.error_class == BO_CLASS_NETWORK);
-  FAILS(rig.ops->put_write(put, block, 1, &rig.error), BO_CLASS_INTERNAL);
-  OK(rig.ops->put_close(put, &rig.error)); /* over a new connection */
-  CHECK(left_of_puts() == 0);
-  OK(store_text(storage, "k", "again"));
-  close_storage(storage);
-}
-
-static void a_refused_write_is_an_error(void) {
-  struct bo_object object;
-  set_faults("fail 6 3\n"); /* the first is the record's */
-  void *storage = open_storage();
-  unsigned char *bytes = calloc(1, 1 << 20);
-  FAILS(store_bytes(storage, "k", bytes, 1 << 20, &object), BO_CLASS_IO);
-  free(bytes);
-  FAILS(stat_object(storage, "k", &object), BO_CLASS_NOT_FOUND);
-  CHECK(left_of_puts() == 0 && records() == 0);
-  close_storage(storage);
-}
-
-static void a_connection_that_breaks_is_never_an_end(void) {
-  unsigned char *bytes = calloc(1, 4 << 20);
-  struct bo_object object;
-  size_t size = 0;
-  void *storage = open_storage();
-  OK(store_bytes(storage, "k", bytes, 2 << 20, &object));
-  rig.ops->close(storage);
-  for (int number = 2; number < 60; number += 13) {
-    char lines[64];
-    (void)snprintf(lines, sizeof(lines), "lose-answer 5 %d\n", number);
-    set_faults(lines);
-    storage = open_storage();
-    CHECK(read_bytes(storage, "k", 0, NULL, bytes, 4 << 20, &size) == BO_RETRY);
-    CHECK(rig.error.error_class == BO_CLASS_NETWORK && size < 2 << 20);
-    rig.ops->close(storage);
-  }
-  free(bytes);
-}
-
-static void answers_may_be_short_and_out_of_order(void) {
-  enum { SIZE = 1 << 20 };
-  static const char *const faults[] = {"short 5 2\n", "short 5 9\n", "swap 5 3\n", "swap 6 5\n"};
-  unsigned char *bytes = malloc(SIZE);
-  unsigned char *copy = malloc(SIZE + 1);
-  for (uint32_t i = 0, x = 7; i < SIZE; i++)
-    bytes[i] = (unsigned char)((x = x * 1664525 + 1013904223) >> 24);
-  for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-    struct bo_object object;
-    size_t size = 0;
-    set_faults(faults[i]);
-    void *storage = open_storage();
-    OK(store_bytes(storage, "k", bytes, SIZE, &object));
-    OK(read_bytes(storage, "k", 0, NULL, copy, SIZE + 1, &size));
-    CHECK(size == SIZE && memcmp(bytes, copy, SIZE) == 0);
-    rig.ops->close(storage);
-  }
-  free(bytes);
-  free(copy);
-}
-
-static void a_server_without_extensions_stores_but_does_not_replace(void) {
-  set_faults("plain\n");
-  void *storage = open_storage();
-  struct bo_object object;
-  OK(rig.ops->probe(storage, BO_PROBE_READ | BO_PROBE_WRITE, &rig.error));
-  OK(store_text(storage, "k", "one"));
-  CHECK(store_bytes(storage, "k", "two", 3, &object) == BO_ERROR && says("posix-rename"));
-  CHECK(reads_as(storage, "k", "one") && left_of_puts() == 0 && records() == 1);
-  close_storage(storage);
-}
-
-/* ---- time, cancelling, memory ---- */
-
-static void a_silent_server_is_a_timeout(void) {
-  struct bo_object object;
-  set_faults("stall 6 2\n");
-  void *storage = NULL;
-  const struct setting changed[] = {{"timeout", "1"}, {NULL, NULL}};
-  OK(try_open(&storage, changed));
-  uint64_t begin = now_ms();
-  CHECK(store_bytes(storage, "k", "new", 3, &object) == BO_RETRY);
-  CHECK(rig.error.error_class == BO_CLASS_TIMEOUT && now_ms() - begin < 20000);
-  CHECK(left_of_puts() == 0); /* removed over a new connection */
-  close_storage(storage);
-}
-
-static void *cancel_soon(void *storage) {
-  (void)usleep(300000);
-  if (storage != NULL)
-    rig.ops->cancel(storage);
-  else
-    atomic_store(&rig.cancelled, true); /* the host's flag alone */
-  return NULL;
-}
-
-static void cancelling_ends_a_wait(bool by_flag) {
-  struct bo_object object;
-  pthread_t thread;
-  set_faults("stall 6 2\n");
-  void *storage = open_storage();
-  CHECK(pthread_create(&thread, NULL, cancel_soon, by_flag ? NULL : storage) == 0);
-  uint64_t begin = now_ms();
-  FAILS(store_bytes(storage, "k", "new", 3, &object), BO_CLASS_CANCELLED);
-  CHECK(now_ms() - begin < 10000); /* the timeout is 30 s */
-  CHECK(pthread_join(thread, NULL) == 0);
-  CHECK(left_of_puts() == 0);
-  FAILS(stat_object(storage, "k", &object), BO_CLASS_CANCELLED);
-  OK(rig.ops->discard(storage, "k", "0123456789abcdef0123456789abcdef", &rig.error));
-  close_storage(storage);
-}
-
-static void cancel_ends_a_wait(void) {
-  cancelling_ends_a_wait(false);
-}
-
-static void the_hosts_flag_ends_a_wait(void) {
-  cancelling_ends_a_wait(true);
-}
-
-static void every_refused_allocation_is_an_error(void) {
-  long total = 0;
-  for (long at = 1; at < 1000; at++) {
-    struct bo_object object;
-    struct bo_object found;
-    unsigned char bytes[64];
-    size_t size = 0;
-    void *storage = NULL;
-    atomic_store(&rig.allocations, 0);
-    atomic_store(&rig.fail_at, at);
-    int result = try_open(&storage, NULL);
-    if (result == BO_OK) {
-      result = store_bytes(storage, "k", "text", 4, &object);
-      if (result == BO_OK) result = read_bytes(storage, "k", 0, NULL, bytes, sizeof(bytes), &size);
-      atomic_store(&rig.fail_at, 0);
-      (void)stat_object(storage, "k", &found);
-      rig.ops->close(storage);
-    }
-    CHECK(atomic_load(&rig.live) == 0);
-    CHECK(left_of_puts() == 0);
-    CHECK(result == BO_OK || rig.error.text[0] != '\0');
-    total = atomic_load(&rig.allocations);
-    if (at > total) break;
-  }
-  CHECK(total > 10);
-}
-
 /* ---- all of them ---- */
 
-#define CASE(name) \
-  { #name, name }
-static const struct {
-  const char *name;
-  void (*run)(void);
-} cases[] = {
+static const struct test_case cases[] = {
     CASE(an_object_appears_at_commit),
     CASE(large_objects_come_back),
     CASE(a_replaced_object_has_another_etag),
@@ -622,59 +382,8 @@ static const struct {
     CASE(removing),
     CASE(a_probe_says_what_is_wrong),
     CASE(another_host_key_is_refused),
-    CASE(a_lost_answer_to_the_commit_is_resolved),
-    CASE(a_lost_commit_leaves_nothing),
-    CASE(a_commit_that_nobody_can_tell_of_is_undecided),
-    CASE(a_connection_that_breaks_in_mid_put_is_an_error),
-    CASE(a_refused_write_is_an_error),
-    CASE(a_connection_that_breaks_is_never_an_end),
-    CASE(answers_may_be_short_and_out_of_order),
-    CASE(a_server_without_extensions_stores_but_does_not_replace),
-    CASE(a_silent_server_is_a_timeout),
-    CASE(cancel_ends_a_wait),
-    CASE(the_hosts_flag_ends_a_wait),
-    CASE(every_refused_allocation_is_an_error),
 };
 
-static bool run_case(const char *plugin, size_t i) {
-  char template[4096];
-  int status = 0;
-  (void)snprintf(template, sizeof(template), "%s/store-XXXXXX", getenv("SFTP_TEST_FOLDERS"));
-  rig.folder = mkdtemp(template);
-  if (rig.folder == NULL) return false;
-  (void)fflush(stdout);
-  pid_t child = fork();
-  if (child == 0) {
-    (void)setenv("SFTP_TEST_path", rig.folder, 1);
-    (void)alarm(120);
-    load(plugin);
-    set_faults("");
-    cases[i].run();
-    exit(0);
-  }
-  if (waitpid(child, &status, 0) != child) return false;
-  if (WIFSIGNALED(status)) printf("# it was ended by signal %d\n", WTERMSIG(status));
-  return status == 0;
-}
-
 int main(int argc, char **argv) {
-  (void)setvbuf(stdout, NULL, _IOLBF, 0);
-  const size_t count = sizeof(cases) / sizeof(cases[0]);
-  bool failed = false;
-  rig.faults = getenv("SFTP_TEST_FAULTS");
-  if (argc < 2 || rig.faults == NULL || getenv("SFTP_TEST_FOLDERS") == NULL) {
-    (void)fprintf(stderr, "usage: tests/run starts this, with a server\n");
-    return 2;
-  }
-  for (size_t i = 0; i < count; i++) {
-    if (argc > 2 && strcmp(argv[2], cases[i].name) != 0) continue;
-    bool passed = run_case(argv[1], i);
-    failed |= !passed;
-    printf("%s %zu - ", passed ? "ok" : "not ok", i + 1);
-    for (const char *c = cases[i].name; *c != '\0'; c++)
-      (void)putchar(*c == '_' ? ' ' : *c);
-    (void)putchar('\n');
-  }
-  printf("1..%zu\n", count);
-  return failed;
+  return run_cases(cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
 }
