@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <signal.h>
 
-#include "core/base/clock.h"
+#include "core/base/wait.h"
 
 /* Enough for a plugin's deep call (zlib and OpenSSL need under 64 KiB); small, since address space is limited. */
 #define STAGE_STACK_BYTES ((size_t)512 * 1024)
@@ -11,11 +11,7 @@
 void bo_chain_init(struct bo_chain *chain) {
   *chain = (struct bo_chain){.error = BO_ERROR_INIT};
   (void)pthread_mutex_init(&chain->lock, NULL);
-  pthread_condattr_t attributes;
-  (void)pthread_condattr_init(&attributes);
-  (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  (void)pthread_cond_init(&chain->changed, &attributes);
-  (void)pthread_condattr_destroy(&attributes);
+  (void)bo_wait_init(&chain->changed);
 }
 
 void bo_chain_add(struct bo_chain *chain, struct bo_stage *stage) {
@@ -104,8 +100,7 @@ void bo_chain_fail(struct bo_chain *chain, const char *stage_name, const struct 
 }
 
 bool bo_chain_wait(struct bo_chain *chain, uint64_t timeout_ms) {
-  uint64_t until = bo_monotonic_ns() + timeout_ms * 1000000U;
-  struct timespec deadline = {.tv_sec = (time_t)(until / 1000000000U), .tv_nsec = (long)(until % 1000000000U)};
+  struct timespec deadline = bo_wait_until(timeout_ms);
   (void)pthread_mutex_lock(&chain->lock);
   bool failed_before = chain->failed;
   int code = 0;
@@ -146,6 +141,21 @@ void bo_chain_destroy(struct bo_chain *chain) {
     bo_ring_destroy(&chain->rings[i]);
   (void)pthread_cond_destroy(&chain->changed);
   (void)pthread_mutex_destroy(&chain->lock);
+}
+
+int bo_stage_drain(struct bo_stage *stage, struct bo_meter *meter,
+                   int (*put)(void *context, const unsigned char *bytes, size_t size, struct bo_error *error),
+                   void *context, struct bo_error *error) {
+  for (;;) {
+    const unsigned char *bytes = NULL;
+    size_t size = 0;
+    int got = bo_ring_next(stage->in, &bytes, &size);
+    if (got == BO_ERROR) return BO_ERROR;
+    if (got == BO_DONE) return bo_meter_finish(meter, error);
+    if (bo_meter_add(meter, bytes, size, error) != BO_OK) return BO_ERROR;
+    if (put(context, bytes, size, error) != BO_OK) return BO_ERROR;
+    bo_ring_release(stage->in);
+  }
 }
 
 int bo_meter_open(struct bo_meter *meter, bool hashing, struct bo_error *error) {

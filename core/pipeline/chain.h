@@ -82,6 +82,12 @@ struct bo_stage *bo_chain_stuck_stage(struct bo_chain *chain, uint64_t limit_ms,
 /* Joins the threads (all have returned) and frees the rings. */
 void bo_chain_destroy(struct bo_chain *chain);
 
+/* What every sink does: takes all that its ring brings through the meter and gives it to `put`, and finishes the meter.
+ * BO_OK only at the ring's clean end, never when the ring has failed. */
+int bo_stage_drain(struct bo_stage *stage, struct bo_meter *meter,
+                   int (*put)(void *context, const unsigned char *bytes, size_t size, struct bo_error *error),
+                   void *context, struct bo_error *error);
+
 /* Meters: open before the start, add in the stage's thread, finish at the clean end, close always. */
 int bo_meter_open(struct bo_meter *meter, bool hashing, struct bo_error *error);
 int bo_meter_add(struct bo_meter *meter, const void *bytes, size_t size, struct bo_error *error);

@@ -32,19 +32,13 @@ static int run_source(struct bo_stage *stage, struct bo_error *error) {
   return bo_meter_finish(&self->meter, error);
 }
 
+static int write_stdin(void *exec, const unsigned char *bytes, size_t size, struct bo_error *error) {
+  return bo_exec_write(exec, bytes, size, error);
+}
+
 static int run_sink(struct bo_stage *stage, struct bo_error *error) {
   struct bo_exec_stage *self = (struct bo_exec_stage *)stage;
-  for (;;) {
-    const unsigned char *bytes = NULL;
-    size_t size = 0;
-    int got = bo_ring_next(stage->in, &bytes, &size);
-    if (got == BO_ERROR) return BO_ERROR;
-    if (got == BO_DONE) break;
-    if (bo_meter_add(&self->meter, bytes, size, error) != BO_OK) return BO_ERROR;
-    if (bo_exec_write(self->exec, bytes, size, error) != BO_OK) return BO_ERROR;
-    bo_ring_release(stage->in);
-  }
-  if (bo_meter_finish(&self->meter, error) != BO_OK) return BO_ERROR;
+  if (bo_stage_drain(stage, &self->meter, write_stdin, self->exec, error) != BO_OK) return BO_ERROR;
   if (self->prove != NULL && self->prove(self->context, error) != BO_OK) return BO_ERROR;
   atomic_store(&self->stdin_ended, true);
   if (bo_exec_close_stdin(self->exec, error) != BO_OK) return BO_ERROR;

@@ -35,7 +35,10 @@ static int run_source(struct bo_stage *stage, struct bo_error *error) {
   return bo_meter_finish(&self->meter, error);
 }
 
-static int write_out(struct bo_fd_stage *self, const unsigned char *bytes, size_t size, struct bo_error *error) {
+/* Without a descriptor the bytes were only to be counted and hashed. */
+static int write_out(void *context, const unsigned char *bytes, size_t size, struct bo_error *error) {
+  struct bo_fd_stage *self = context;
+  if (self->fd < 0) return BO_OK;
   while (size > 0) {
     if (wait_ready(self, self->own_fd, POLLOUT, error) != BO_OK) return BO_ERROR;
     ssize_t written = write(self->own_fd, bytes, size);
@@ -57,17 +60,7 @@ static int close_out(struct bo_fd_stage *self, struct bo_error *error) {
 
 static int run_sink(struct bo_stage *stage, struct bo_error *error) {
   struct bo_fd_stage *self = (struct bo_fd_stage *)stage;
-  for (;;) {
-    const unsigned char *bytes = NULL;
-    size_t size = 0;
-    int got = bo_ring_next(stage->in, &bytes, &size);
-    if (got == BO_ERROR) return BO_ERROR;
-    if (got == BO_DONE) break;
-    if (bo_meter_add(&self->meter, bytes, size, error) != BO_OK) return BO_ERROR;
-    if (self->fd >= 0 && write_out(self, bytes, size, error) != BO_OK) return BO_ERROR;
-    bo_ring_release(stage->in);
-  }
-  if (bo_meter_finish(&self->meter, error) != BO_OK) return BO_ERROR;
+  if (bo_stage_drain(stage, &self->meter, write_out, self, error) != BO_OK) return BO_ERROR;
   if (self->fd >= 0 && close_out(self, error) != BO_OK) return BO_ERROR;
   return self->prove == NULL ? BO_OK : self->prove(self->context, error);
 }

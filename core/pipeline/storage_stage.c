@@ -184,19 +184,13 @@ static int commit(struct bo_storage_sink *self, struct bo_put *put, struct bo_er
   return error->error_class == BO_CLASS_UNDECIDED ? resolve_commit(self, size_bytes, error) : BO_ERROR;
 }
 
+static int write_put(void *put, const unsigned char *bytes, size_t size, struct bo_error *error) {
+  return bo_put_write(put, bytes, size, error);
+}
+
 static int store(struct bo_storage_sink *self, struct bo_put *put, struct bo_error *error) {
   if (self->opened != NULL && self->opened(self->context, self->token.text, error) != BO_OK) return BO_ERROR;
-  for (;;) {
-    const unsigned char *bytes = NULL;
-    size_t size = 0;
-    int got = bo_ring_next(self->stage.in, &bytes, &size);
-    if (got == BO_ERROR) return BO_ERROR;
-    if (got == BO_DONE) break;
-    if (bo_meter_add(&self->meter, bytes, size, error) != BO_OK) return BO_ERROR;
-    if (bo_put_write(put, bytes, size, error) != BO_OK) return BO_ERROR;
-    bo_ring_release(self->stage.in);
-  }
-  if (bo_meter_finish(&self->meter, error) != BO_OK) return BO_ERROR;
+  if (bo_stage_drain(&self->stage, &self->meter, write_put, put, error) != BO_OK) return BO_ERROR;
   return commit(self, put, error);
 }
 
