@@ -7,6 +7,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
+#include "core/base/wait.h"
 
 #define MAX_LOG_BYTES 2000
 
@@ -53,8 +54,7 @@ static int host_cancelled(void *context) {
 
 static int host_sleep_ms(void *context, uint32_t milliseconds) {
   struct bo_plugin_host *host = context;
-  uint64_t until = bo_monotonic_ns() + (uint64_t)milliseconds * 1000000U;
-  struct timespec deadline = {.tv_sec = (time_t)(until / 1000000000U), .tv_nsec = (long)(until % 1000000000U)};
+  struct timespec deadline = bo_wait_until(milliseconds);
   (void)pthread_mutex_lock(&host->lock);
   int code = 0;
   while (!atomic_load(&host->cancelled) && code == 0)
@@ -101,12 +101,8 @@ int bo_plugin_host_init(struct bo_plugin_host *host, const struct bo_log *log, c
       .log = log,
   };
   (void)snprintf(host->source, sizeof(host->source), "%s", source);
-  pthread_condattr_t attributes;
-  int code = pthread_condattr_init(&attributes);
-  if (code == 0) code = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  if (code == 0) code = pthread_cond_init(&host->wake, &attributes);
+  int code = bo_wait_init(&host->wake);
   if (code == 0) code = pthread_mutex_init(&host->lock, NULL);
-  (void)pthread_condattr_destroy(&attributes);
   return code == 0 ? BO_OK : bo_error_errno(error, code, "making a plugin's host");
 }
 

@@ -234,15 +234,6 @@ static void send_progress(struct bo_run *run) {
   cJSON_free(text);
 }
 
-/* Ends what runs in the workload, so that a command that blocks or goes on writing is gone, and with it the stages
- * that wait for it. On a restore this must come before anything could end the command's stdin. */
-static void stop_workload(struct bo_run *run) {
-  if (!run->workload_active) return;
-  struct bo_error error = BO_ERROR_INIT;
-  if (bo_workload_stop(&run->workload, run->spec->limits.grace_ms, &error) != BO_OK)
-    bo_log_printf(run->context->log, BO_LOG_WARNING, "runner", "stopping the workload: %s", error.text);
-}
-
 /* Returns when all stages have; or, with run->abandoned set, when one of them will not. */
 static void watch(struct bo_run *run) {
   uint64_t begin_ms = bo_monotonic_ms();
@@ -254,7 +245,7 @@ static void watch(struct bo_run *run) {
     const char *function = NULL;
     if (give_up_ms == 0 && bo_chain_has_failed(&run->chain, NULL, NULL)) {
       bo_run_bound_calls(run, 0);
-      stop_workload(run);
+      bo_run_stop_workload(run);
       give_up_ms = bo_monotonic_ms() + RETURN_MS;
       continue;
     }
@@ -348,7 +339,7 @@ static int pass(struct bo_run *run, const struct bo_put_options *options, bool f
   note_counts(run);
   result = judge(run, error);
   if (!run->abandoned) {
-    if (result != BO_OK) stop_workload(run);
+    if (result != BO_OK) bo_run_stop_workload(run);
     take_apart(run);
   }
   return result;

@@ -10,7 +10,6 @@
 
 /* A plugin that the run has loaded and configured. */
 struct bo_run_plugin {
-  const char *role; /* "compress", "encrypt", "storage", "platform": the stage's name in messages */
   struct bo_loaded_plugin *plugin;
   struct bo_parsed_config config;
 };
@@ -75,6 +74,10 @@ int bo_run_question(struct bo_run *run, struct bo_error *error);
  * its next step within the time for a call and `extra_ms`, SIGALRM ends the process, and the owner is told of that by
  * the end of the pipe. Any thread. */
 void bo_run_bound_calls(const struct bo_run *run, uint64_t extra_ms);
+
+/* Ends what runs in the workload, so that a command that blocks or goes on writing is gone, and with it whoever waits
+ * for it. On a restore this must come before anything could end the command's stdin. */
+void bo_run_stop_workload(struct bo_run *run);
 
 /* Notes the stage of a failure, unless one is noted. Returns BO_ERROR. */
 int bo_run_fail(struct bo_run *run, const char *stage);

@@ -10,6 +10,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/io.h"
+#include "core/base/wait.h"
 
 #define LINE_MAX_BYTES ((size_t)65536)
 #define IMPORTANT_WAIT_MS 10000
@@ -96,11 +97,7 @@ void bo_owner_init(struct bo_owner *owner, int in_fd, int out_fd) {
   *owner = (struct bo_owner){.in_fd = in_fd, .out_fd = out_fd, .signal_fd = -1, .wake_fd = -1};
   (void)pthread_mutex_init(&owner->lock, NULL);
   (void)pthread_mutex_init(&owner->out_lock, NULL);
-  pthread_condattr_t attributes;
-  (void)pthread_condattr_init(&attributes);
-  (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  (void)pthread_cond_init(&owner->answered, &attributes);
-  (void)pthread_condattr_destroy(&attributes);
+  (void)bo_wait_init(&owner->answered);
 }
 
 int bo_owner_start(struct bo_owner *owner, const char *rest, size_t rest_size,
@@ -184,8 +181,7 @@ int bo_owner_ask_commit(struct bo_owner *owner, const char *json, uint64_t timeo
   if (owner->in_fd < 0) return BO_OK;
   if (!asked)
     return bo_error_set(error, BO_CLASS_CANCELLED, 0, "the run's owner does not read: it could not be asked to commit");
-  uint64_t until = bo_monotonic_ns() + timeout_ms * 1000000U;
-  struct timespec deadline = {.tv_sec = (time_t)(until / 1000000000U), .tv_nsec = (long)(until % 1000000000U)};
+  struct timespec deadline = bo_wait_until(timeout_ms);
   (void)pthread_mutex_lock(&owner->lock);
   int code = 0;
   while (!owner->commit_answered && code == 0)

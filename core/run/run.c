@@ -57,7 +57,6 @@ static void set_flag(struct bo_run *run, bool *flag, bool value) {
 
 static int load(struct bo_run *run, struct bo_run_plugin *loaded, const char *role, int kind,
                 const struct bo_plugin_spec *spec, struct bo_error *error) {
-  loaded->role = role;
   if (spec->name == NULL) return BO_OK;
   char *path = NULL;
   int result = bo_plugin_find(kind, spec->name, &path, error);
@@ -88,7 +87,7 @@ static int load_plugins(struct bo_run *run, struct bo_error *error) {
 }
 
 static uint64_t transform_memory(const struct bo_run_plugin *loaded, int direction) {
-  if (loaded->plugin == NULL || loaded->plugin->operations.transform->memory_bytes == NULL) return 0;
+  if (loaded->plugin == NULL) return 0;
   return loaded->plugin->operations.transform->memory_bytes(direction, &loaded->config.table);
 }
 
@@ -101,7 +100,7 @@ static int limit_memory(struct bo_run *run, struct bo_error *error) {
     bytes = BASE_ADDRESS_SPACE + transform_memory(&run->compression, direction) +
             transform_memory(&run->encryption, direction);
     const struct bo_loaded_plugin *storage = run->storage_plugin.plugin;
-    if (storage != NULL && storage->operations.storage->memory_bytes != NULL)
+    if (storage != NULL)
       bytes += storage->operations.storage->memory_bytes(&run->storage_plugin.config.table, run->spec->size_hint_bytes);
   }
   return run->context->limit_memory(bytes, error);
@@ -150,13 +149,18 @@ static int start_workload(struct bo_run *run, struct bo_error *error) {
   return bo_exec_open(&run->exec, &run->workload, &exec, error) == BO_OK ? BO_OK : bo_run_fail(run, "command");
 }
 
+void bo_run_stop_workload(struct bo_run *run) {
+  if (!run->workload_active) return;
+  struct bo_error error = BO_ERROR_INIT;
+  if (bo_workload_stop(&run->workload, run->spec->limits.grace_ms, &error) != BO_OK)
+    bo_log_printf(run->context->log, BO_LOG_WARNING, "runner", "stopping the workload: %s", error.text);
+}
+
 /* The workload goes before the exec: what still waits for its stdin must not take our end for its input's. */
 static void end_workload(struct bo_run *run) {
   if (run->platform.instance == NULL) return;
   if (run->workload_active) {
-    struct bo_error error = BO_ERROR_INIT;
-    if (bo_workload_stop(&run->workload, run->spec->limits.grace_ms, &error) != BO_OK)
-      bo_log_printf(run->context->log, BO_LOG_WARNING, "runner", "stopping the workload: %s", error.text);
+    bo_run_stop_workload(run);
     if (run->exec.instance != NULL) bo_exec_close(&run->exec);
     bo_workload_close(&run->workload);
     run->workload_active = false;
