@@ -18,7 +18,7 @@ static bool prepare_record(void *context, const cJSON *sums) {
 }
 
 static enum ctl_outcome outcome_of(const cJSON *result) {
-  if (strcmp(ctl_text(result, "state"), "successful") == 0) return CTL_COMMITTED;
+  if (ctl_succeeded(result)) return CTL_COMMITTED;
   return strcmp(ctl_text(result, "class"), "undecided") == 0 ? CTL_NOT_KNOWN : CTL_NOT_COMMITTED;
 }
 
@@ -93,7 +93,7 @@ static int ask(const struct ctl_options *options, struct known *known, struct bo
     ctl_runner_result_free(&answer);
   }
   BO_CLEANUP_BUFFER struct bo_buffer path = BO_BUFFER_INIT;
-  bool found = strcmp(ctl_text(known->stat, "state"), "successful") == 0;
+  bool found = ctl_succeeded(known->stat);
   if (result == BO_OK && found && !options->no_record) {
     result = ctl_record_path(options, spec, &path, error);
     if (result == BO_OK)
@@ -106,10 +106,8 @@ static int ask(const struct ctl_options *options, struct known *known, struct bo
 static void add_expectation(cJSON *spec, const cJSON *record) {
   static const char *const members[] = {"plainBytes", "storedBytes", "sha256Plain", "sha256Stored", "uid"};
   cJSON *expect = cJSON_AddObjectToObject(spec, "expect");
-  for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(record, members[i]);
-    if (item != NULL) (void)cJSON_AddItemToObject(expect, members[i], cJSON_Duplicate(item, 1));
-  }
+  for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+    ctl_copy_member(expect, record, members[i]);
 }
 
 static const char *member_or_null(const cJSON *json, const char *name) {
@@ -149,7 +147,7 @@ static int run_reading(const struct ctl_options *options, const cJSON *spec, int
     shown.json = false;
   }
   if (ctl_runner_run(options, spec, input_fd, output->fd, NULL, &result, error) != BO_OK) return -1;
-  bool proven = strcmp(ctl_text(result.result, "state"), "successful") == 0;
+  bool proven = ctl_succeeded(result.result);
   int code = ctl_output_close(output, proven, error) == BO_OK ? ctl_report(&shown, &result) : -1;
   ctl_runner_result_free(&result);
   return code;
@@ -165,7 +163,7 @@ int ctl_restore(const struct ctl_options *options) {
   if (options->key == NULL) {
     (void)bo_error_set(&error, BO_CLASS_CONFIG, 0, "--key KEY is required: the object's name in the storage");
   } else if (ask(options, &known, &error) == BO_OK) {
-    bool found = strcmp(ctl_text(known.stat, "state"), "successful") == 0;
+    bool found = ctl_succeeded(known.stat);
     if (!found) {
       struct ctl_runner_result answer = {.result = known.stat, .interrupted = known.interrupted};
       (void)cJSON_ReplaceItemInObjectCaseSensitive(known.stat, "operation", cJSON_CreateString(options->command));

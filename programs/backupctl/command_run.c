@@ -126,7 +126,7 @@ static const char *reason_of(const char *error_class) {
 }
 
 static void end_outcome(struct run *run, struct bo_run_outcome *outcome, const cJSON *result) {
-  bool successful = strcmp(ctl_text(result, "state"), "successful") == 0;
+  bool successful = ctl_succeeded(result);
   outcome->completion_time = (struct bo_optional){true, now_seconds()};
   outcome->reason = successful ? "Succeeded" : reason_of(ctl_text(result, "class"));
   outcome->etag = keep(run, ctl_text(cJSON_GetObjectItemCaseSensitive(result, "object"), "etag"));

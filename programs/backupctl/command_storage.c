@@ -51,7 +51,7 @@ int ctl_list(const struct ctl_options *options) {
     if (spec != NULL) (void)cJSON_AddStringToObject(spec, "after", bo_buffer_text(&listing.last));
     if (spec == NULL || ctl_runner_run(options, spec, -1, -1, &hooks, &result, &error) != BO_OK) {
       code = ctl_complain(options, &error);
-    } else if (strcmp(ctl_text(result.result, "state"), "successful") != 0) {
+    } else if (!ctl_succeeded(result.result)) {
       code = ctl_report(options, &result);
     }
     ctl_runner_result_free(&result);
@@ -80,7 +80,7 @@ int ctl_sweep(const struct ctl_options *options) {
   int code = CTL_OK;
   if (spec == NULL || ctl_runner_run(options, spec, -1, -1, NULL, &result, &error) != BO_OK) {
     code = ctl_complain(options, &error);
-  } else if (options->json || strcmp(ctl_text(result.result, "state"), "successful") != 0) {
+  } else if (options->json || !ctl_succeeded(result.result)) {
     code = ctl_report(options, &result);
   } else if (!options->quiet) {
     (void)printf("unfinished uploads removed: %.0f\n", ctl_number(result.result, "count"));

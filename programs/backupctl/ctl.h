@@ -198,6 +198,11 @@ void ctl_progress_end(struct ctl_progress *progress);
 
 const char *ctl_text(const cJSON *json, const char *name); /* "" when absent */
 double ctl_number(const cJSON *json, const char *name);    /* 0 when absent */
+bool ctl_succeeded(const cJSON *result);                   /* a runner's result; false for NULL */
+/* Copies a member as it is, where there is one. */
+void ctl_copy_member(cJSON *to, const cJSON *from, const char *name);
+/* An object's namespace; "default" when it has none. */
+const char *ctl_namespace(const struct bo_object_meta *meta);
 /* The plugin of a spec's member ("compression", "encryption"), "none" where there is none. */
 const char *ctl_plugin_or_none(const cJSON *spec, const char *member);
 /* Prints a result for people or as JSON, and returns the exit status that it stands for. */

@@ -101,7 +101,7 @@ const struct bo_manifest *ctl_manifests_find(const struct ctl_manifests *manifes
 }
 
 static bool is_named(const struct bo_backup_run *run, const char *name) {
-  const char *namespace_name = run->meta.namespace_name == NULL ? "default" : run->meta.namespace_name;
+  const char *namespace_name = ctl_namespace(&run->meta);
   const char *slash = strchr(name, '/');
   if (slash == NULL) return strcmp(run->meta.name, name) == 0;
   size_t length = (size_t)(slash - name);

@@ -129,27 +129,22 @@ static void unlock(struct ctl_record *record) {
 
 /* ---- writing ---- */
 
-static void copy_member(cJSON *to, const cJSON *from, const char *name) {
-  const cJSON *item = cJSON_GetObjectItemCaseSensitive(from, name);
-  if (item != NULL) (void)cJSON_AddItemToObject(to, name, cJSON_Duplicate(item, 1));
-}
-
 static char *to_text(const cJSON *spec, const cJSON *sums) {
   char now[BO_TIME_TEXT_MAX];
   bo_time_format(bo_realtime_ms() / 1000, now);
   cJSON *record = cJSON_CreateObject();
   (void)cJSON_AddStringToObject(record, "uid", ctl_text(cJSON_GetObjectItemCaseSensitive(spec, "run"), "uid"));
-  copy_member(record, spec, "key");
+  ctl_copy_member(record, spec, "key");
   const cJSON *storage = cJSON_GetObjectItemCaseSensitive(spec, "storage");
   cJSON *where = cJSON_AddObjectToObject(record, "storage");
-  copy_member(where, storage, "plugin");
-  copy_member(where, storage, "parameters");
+  ctl_copy_member(where, storage, "plugin");
+  ctl_copy_member(where, storage, "parameters");
   (void)cJSON_AddStringToObject(record, "compression", ctl_plugin_or_none(spec, "compression"));
   (void)cJSON_AddStringToObject(record, "encryption", ctl_plugin_or_none(spec, "encryption"));
-  copy_member(record, sums, "plainBytes");
-  copy_member(record, sums, "storedBytes");
-  copy_member(record, sums, "sha256Plain");
-  copy_member(record, sums, "sha256Stored");
+  ctl_copy_member(record, sums, "plainBytes");
+  ctl_copy_member(record, sums, "storedBytes");
+  ctl_copy_member(record, sums, "sha256Plain");
+  ctl_copy_member(record, sums, "sha256Stored");
   (void)cJSON_AddStringToObject(record, "completionTime", now);
   char *text = cJSON_Print(record);
   cJSON_Delete(record);

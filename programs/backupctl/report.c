@@ -9,6 +9,19 @@ const char *ctl_text(const cJSON *json, const char *name) {
   return text == NULL ? "" : text;
 }
 
+bool ctl_succeeded(const cJSON *result) {
+  return strcmp(ctl_text(result, "state"), "successful") == 0;
+}
+
+void ctl_copy_member(cJSON *to, const cJSON *from, const char *name) {
+  const cJSON *item = cJSON_GetObjectItemCaseSensitive(from, name);
+  if (item != NULL) (void)cJSON_AddItemToObject(to, name, cJSON_Duplicate(item, 1));
+}
+
+const char *ctl_namespace(const struct bo_object_meta *meta) {
+  return meta->namespace_name == NULL ? "default" : meta->namespace_name;
+}
+
 double ctl_number(const cJSON *json, const char *name) {
   const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
   return cJSON_IsNumber(item) ? item->valuedouble : 0;
@@ -96,7 +109,7 @@ static void print_failure(const cJSON *result) {
 
 int ctl_report(const struct ctl_options *options, const struct ctl_runner_result *result) {
   const cJSON *json = result->result;
-  bool successful = strcmp(ctl_text(json, "state"), "successful") == 0;
+  bool successful = ctl_succeeded(json);
   if (options->json) {
     char *text = cJSON_PrintUnformatted(json);
     (void)puts(text == NULL ? "{}" : text);

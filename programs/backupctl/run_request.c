@@ -1,10 +1,6 @@
 /* From a BackupRun, its storage and secrets to the spec that a runner gets. */
 #include "programs/backupctl/ctl.h"
 
-static const char *namespace_of(const struct bo_object_meta *meta) {
-  return meta->namespace_name == NULL ? "default" : meta->namespace_name;
-}
-
 static int find_storage(const struct ctl_manifests *manifests, const struct bo_backup_run *run,
                         const struct bo_backup_storage **storage, struct bo_error *error) {
   const struct bo_manifest *found = ctl_manifests_find(manifests, BO_MANIFEST_STORAGE, NULL, run->spec.storage.name);
@@ -72,7 +68,7 @@ static void add_compression(const struct bo_run_compression *compression, bool e
 static int add_key(const struct ctl_manifests *manifests, const struct bo_backup_run *run, cJSON *json,
                    struct bo_error *error) {
   const struct bo_key_reference *reference = run->spec.encryption->decryption_key;
-  const char *own = namespace_of(&run->meta);
+  const char *own = ctl_namespace(&run->meta);
   if (reference == NULL)
     return bo_error_set(error, BO_CLASS_CONFIG, 0,
                         "the object is encrypted, and .spec.encryption.decryptionKey says no key to read it with");
@@ -145,7 +141,7 @@ static int add_platform(const struct ctl_options *options, const struct ctl_mani
   for (size_t i = 0; i < manifests->count; i++) {
     for (size_t j = 0; result == BO_OK && j < manifests->sets[i].manifest_count; j++) {
       const struct bo_secret_object *secret = manifests->sets[i].manifests[j].secret;
-      if (secret == NULL || strcmp(namespace_of(&secret->meta), namespace_of(&run->meta)) != 0) continue;
+      if (secret == NULL || strcmp(ctl_namespace(&secret->meta), ctl_namespace(&run->meta)) != 0) continue;
       result = add_referenced(secret, pod, secrets, error);
     }
   }
@@ -198,7 +194,7 @@ int ctl_run_key(const struct ctl_manifests *manifests, const struct bo_backup_ru
   const struct bo_backup_storage *storage = NULL;
   int result = find_storage(manifests, run, &storage, error);
   if (result != BO_OK) return result;
-  if (storage->spec.namespace_prefix) (void)bo_buffer_printf(key, "%s/", namespace_of(&run->meta));
+  if (storage->spec.namespace_prefix) (void)bo_buffer_printf(key, "%s/", ctl_namespace(&run->meta));
   const char *path = run->status.path;
   return bo_buffer_append_text(key, path[0] == '/' ? path + 1 : path) ? BO_OK : bo_error_no_memory(error);
 }
@@ -214,7 +210,7 @@ static int fill(const struct ctl_options *options, const struct ctl_manifests *m
   if (ctl_run_key(manifests, run, &key, error) != BO_OK) return BO_ERROR;
   (void)cJSON_AddStringToObject(spec, "operation", operation);
   cJSON *identity = cJSON_AddObjectToObject(spec, "run");
-  (void)cJSON_AddStringToObject(identity, "namespace", namespace_of(&run->meta));
+  (void)cJSON_AddStringToObject(identity, "namespace", ctl_namespace(&run->meta));
   (void)cJSON_AddStringToObject(identity, "name", run->meta.name);
   (void)cJSON_AddStringToObject(identity, "uid", run->meta.uid);
   if (run->status.attempts.is_set && run->status.attempts.value > 0)

@@ -20,22 +20,18 @@
 #define SAVE_TRIES 200
 #define SAVE_PAUSE_US 50000
 
-static const char *namespace_of(const struct bo_backup_run *run) {
-  return run->meta.namespace_name == NULL ? "default" : run->meta.namespace_name;
-}
-
 static int lock(struct ctl_run_state *state, struct bo_error *error) {
   BO_CLEANUP_BUFFER struct bo_buffer path = BO_BUFFER_INIT;
   (void)bo_buffer_printf(&path, "%s/locks", bo_buffer_text(&state->folder));
   int result = bo_make_folders(bo_buffer_text(&path), 0700, error);
   if (result != BO_OK) return result;
-  (void)bo_buffer_printf(&path, "/%s.%s", namespace_of(&state->run), state->run.meta.name);
+  (void)bo_buffer_printf(&path, "/%s.%s", ctl_namespace(&state->run.meta), state->run.meta.name);
   if (path.failed) return bo_error_no_memory(error);
   state->lock_fd = open(path.bytes, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (state->lock_fd < 0) return bo_error_errno(error, errno, "%s", path.bytes);
   if (flock(state->lock_fd, LOCK_EX | LOCK_NB) == 0) return BO_OK;
   return bo_error_set(error, BO_CLASS_EXISTS, EBUSY, "the run %s/%s is in progress in another process",
-                      namespace_of(&state->run), state->run.meta.name);
+                      ctl_namespace(&state->run.meta), state->run.meta.name);
 }
 
 /* Status, UID and creation time are the record's; the spec is the manifest's. */
@@ -44,7 +40,7 @@ static int load(struct ctl_run_state *state, struct bo_error *error) {
   int result = bo_state_open(bo_buffer_text(&state->folder), BO_STATE_READ, &records, error);
   if (result != BO_OK) return result;
   BO_CLEANUP_BUFFER struct bo_buffer text = BO_BUFFER_INIT;
-  result = bo_state_load(records, KIND, namespace_of(&state->run), state->run.meta.name, &text, error);
+  result = bo_state_load(records, KIND, ctl_namespace(&state->run.meta), state->run.meta.name, &text, error);
   bo_state_close(records);
   if (result != BO_OK && error->error_class == BO_CLASS_NOT_FOUND) return BO_OK; /* its first time */
   if (result == BO_OK) result = bo_manifest_from_json(text.bytes, text.size, "the run's record", &state->record, error);
@@ -96,8 +92,8 @@ int ctl_run_state_save(struct ctl_run_state *state, struct bo_error *error) {
     (void)usleep(SAVE_PAUSE_US);
   }
   if (result == BO_OK)
-    result =
-        bo_state_save(records, KIND, namespace_of(&state->run), state->run.meta.name, text.bytes, text.size, error);
+    result = bo_state_save(records, KIND, ctl_namespace(&state->run.meta), state->run.meta.name, text.bytes, text.size,
+                           error);
   bo_state_close(records);
   return result;
 }
@@ -138,7 +134,7 @@ static void print_outcome(const char *what, const struct bo_run_outcome *outcome
 static void print_run(const struct status_listing *listing, const struct bo_backup_run *run) {
   const struct bo_backup_run_status *status = &run->status;
   char name[320];
-  (void)snprintf(name, sizeof(name), "%s/%s", namespace_of(run), run->meta.name);
+  (void)snprintf(name, sizeof(name), "%s/%s", ctl_namespace(&run->meta), run->meta.name);
   if (listing->name == NULL) {
     (void)printf("%-32s  %-18s  %10s  %s\n", name, status->state == NULL ? "-" : status->state,
                  status->size == NULL ? "-" : status->size, status->path == NULL ? "-" : status->path);

@@ -266,9 +266,7 @@ static cJSON *ask_storage(const struct ctl_options *options, const cJSON *about,
   cJSON *spec = cJSON_CreateObject();
   (void)cJSON_AddStringToObject(spec, "operation", operation);
   for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-    if (cJSON_HasObjectItem(about, members[i]))
-      (void)cJSON_AddItemToObject(spec, members[i],
-                                  cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(about, members[i]), 1));
+    ctl_copy_member(spec, about, members[i]);
   if (token != NULL) (void)cJSON_AddStringToObject(spec, "token", token);
   struct ctl_runner_result answer = {.result = NULL};
   cJSON *result = NULL;
@@ -279,10 +277,6 @@ static cJSON *ask_storage(const struct ctl_options *options, const cJSON *about,
   ctl_runner_result_free(&answer);
   cJSON_Delete(spec);
   return result;
-}
-
-static bool succeeded(const cJSON *result) {
-  return strcmp(ctl_text(result, "state"), "successful") == 0;
 }
 
 /* This very attempt's object, as long as it was to be? */
@@ -300,7 +294,7 @@ static enum ctl_finding look_for_object(const struct ctl_options *options, const
                                         struct bo_error *why) {
   cJSON *stat = ask_storage(options, spec, "stat", NULL);
   enum ctl_finding finding = CTL_FOUND_NO_ANSWER;
-  if (succeeded(stat))
+  if (ctl_succeeded(stat))
     finding = is_of_put(cJSON_GetObjectItemCaseSensitive(stat, "object"), spec, stored_bytes) ? CTL_FOUND_OURS
                                                                                               : CTL_FOUND_NONE;
   else if (strcmp(ctl_text(stat, "class"), "not-found") == 0)
@@ -319,7 +313,7 @@ enum ctl_finding ctl_find_put(const struct ctl_options *options, const cJSON *sp
   enum ctl_finding finding = granted ? look_for_object(options, spec, stored_bytes, why) : CTL_FOUND_NONE;
   if (finding == CTL_FOUND_OURS || token == NULL) return finding;
   cJSON *discarded = ask_storage(options, spec, "discard", token);
-  bool ended = succeeded(discarded);
+  bool ended = ctl_succeeded(discarded);
   if (granted) finding = look_for_object(options, spec, stored_bytes, why);
   if (!ended && finding == CTL_FOUND_NONE) {
     finding = CTL_FOUND_NO_ANSWER;
@@ -365,7 +359,7 @@ static void settle(struct session *session) {
 /* Says how it died, in the result that was made up for it. */
 static void explain_death(struct session *session, int status) {
   cJSON *result = session->out->result;
-  if (succeeded(result) || ctl_text(result, "message")[0] != '\0') return;
+  if (ctl_succeeded(result) || ctl_text(result, "message")[0] != '\0') return;
   bool undecided = strcmp(ctl_text(result, "class"), "undecided") == 0;
   char text[400];
   if (session->out->interrupted) {
