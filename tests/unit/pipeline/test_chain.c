@@ -268,11 +268,45 @@ START_TEST(a_meter_counts_and_hashes) {
 }
 END_TEST
 
+/* The loop of every sink: what was published before a failure is not the whole, and the meter says no hash. */
+static int take_nothing(void *context, const unsigned char *bytes, size_t size, struct bo_error *error) {
+  (void)bytes;
+  (void)error;
+  *(size_t *)context += size;
+  return BO_OK;
+}
+
+START_TEST(a_drained_ring_that_has_failed_is_no_end) {
+  for (int failing = 0; failing <= 1; failing++) {
+    struct bo_ring ring;
+    struct bo_meter meter;
+    struct bo_error error = BO_ERROR_INIT;
+    struct bo_stage stage = {.name = "sink", .in = &ring};
+    unsigned char *slot = NULL;
+    size_t taken = 0;
+    ck_assert_int_eq(bo_ring_init(&ring, &error), BO_OK);
+    ck_assert_int_eq(bo_meter_open(&meter, true, &error), BO_OK);
+    ck_assert(bo_ring_reserve(&ring, &slot));
+    memcpy(slot, "abc", 3);
+    bo_ring_publish(&ring, 3);
+    bo_ring_end(&ring);
+    if (failing) bo_ring_fail(&ring);
+    ck_assert_int_eq(bo_stage_drain(&stage, &meter, take_nothing, &taken, &error), failing ? BO_ERROR : BO_OK);
+    ck_assert_uint_eq(taken, failing ? 0 : 3);
+    ck_assert_str_eq(meter.sha256_text,
+                     failing ? "" : "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    bo_meter_close(&meter);
+    bo_ring_destroy(&ring);
+  }
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("chain");
   TCase *tests = tcase_create("chain");
   tcase_set_timeout(tests, 120);
   tcase_add_loop_test(tests, everything_passes_and_ends_cleanly, 2, BO_CHAIN_MAX_STAGES + 1);
+  tcase_add_test(tests, a_drained_ring_that_has_failed_is_no_end);
   tcase_add_test(tests, nothing_at_all_ends_cleanly);
   tcase_add_loop_test(tests, a_stage_that_fails_lets_nobody_after_it_see_an_end, 0, 12);
   tcase_add_test(tests, a_failure_ends_stages_that_wait_for_something_else);
